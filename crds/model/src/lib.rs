@@ -1,0 +1,24 @@
+//! The nouns that controller, speaker and command line share, with the invariants they keep by
+//! construction. Nothing here acts, and nothing here knows Kubernetes' wire formats.
+
+mod advertisement;
+mod allocation;
+mod config;
+mod family;
+mod name;
+mod pool;
+mod range;
+mod selector;
+mod service;
+
+pub use advertisement::{InterfacePattern, L2Advertisement, PreferredNodeSelector};
+pub use allocation::{Allocation, Holder};
+pub use config::{Config, SpeakerConfig, SpeakerPool};
+pub use family::IpFamily;
+pub use name::{AdvertisementName, InterfaceName, NodeName, PoolName, ServiceKey, Uid};
+pub use pool::{Pool, ServiceAllocation};
+pub use range::{AddressRange, RangeError};
+pub use selector::{LabelSelector, Labels, Operator, Requirement};
+pub use service::{
+    ExternalTrafficPolicy, InvalidRequest, IpFamilyPolicy, RequestedAddresses, ServiceRequest,
+};
