@@ -1,0 +1,182 @@
+//! Everything a plan is made of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use model::{
+    Allocation, ExternalTrafficPolicy, Holder, InterfaceName, IpFamily, Labels, NodeName, PoolName,
+    ServiceKey, SpeakerConfig,
+};
+
+/// The facts of one moment, as this node has read them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// This node.
+    pub node: NodeName,
+    /// The Services that are ours by type and class. One that is gone from here while `announced`
+    /// still has it was seen deleted, or seen to be no longer ours.
+    pub services: BTreeMap<ServiceKey, ServiceState>,
+    /// The ledger: who holds which address.
+    pub ledger: BTreeMap<IpAddr, Arc<Allocation>>,
+    /// The Nodes of the cluster.
+    pub nodes: BTreeMap<NodeName, Arc<Node>>,
+    /// The nodes that have a SpeakerStatus object.
+    pub speakers: BTreeSet<NodeName>,
+    /// The settled configuration; `None` until one was read.
+    pub config: Option<Arc<SpeakerConfig>>,
+    /// This node's interfaces, in any order.
+    pub interfaces: Vec<Interface>,
+    /// What the plan before this one announced: without it nothing could be kept.
+    pub announced: BTreeMap<IpAddr, Announced>,
+}
+
+impl Snapshot {
+    /// A snapshot in which nothing is known yet.
+    pub fn new(node: NodeName) -> Self {
+        Self {
+            node,
+            services: BTreeMap::new(),
+            ledger: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            speakers: BTreeSet::new(),
+            config: None,
+            interfaces: Vec::new(),
+            announced: BTreeMap::new(),
+        }
+    }
+}
+
+/// A Service of ours, and how sure we are of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceState {
+    /// It was in the last complete list, or a watch event has brought it since.
+    Present(Arc<Service>),
+    /// It was absent from a complete list, but nobody saw it deleted. The last that was known.
+    Missing(Arc<Service>),
+}
+
+impl ServiceState {
+    /// The Service, present or missing.
+    pub fn service(&self) -> &Arc<Service> {
+        match self {
+            Self::Present(service) | Self::Missing(service) => service,
+        }
+    }
+}
+
+/// What a plan needs to know of a Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Its name and uid, in the form in which the ledger names holders.
+    pub holder: Arc<Holder>,
+    /// Its labels, by which advertisements select.
+    pub labels: Labels,
+    /// `spec.externalTrafficPolicy`.
+    pub traffic_policy: ExternalTrafficPolicy,
+    /// The addresses that its status shows.
+    pub shown: Vec<IpAddr>,
+    /// Where its usable endpoints are; only read under `Local`.
+    pub local_endpoints: LocalEndpoints,
+}
+
+/// The nodes that have a usable endpoint of a Service. The families have EndpointSlices of their
+/// own, so each may be served from other nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LocalEndpoints {
+    /// Nodes with a usable IPv4 endpoint.
+    pub v4: BTreeSet<NodeName>,
+    /// Nodes with a usable IPv6 endpoint.
+    pub v6: BTreeSet<NodeName>,
+}
+
+impl LocalEndpoints {
+    /// The nodes of one family.
+    pub fn of(&self, family: IpFamily) -> &BTreeSet<NodeName> {
+        match family {
+            IpFamily::V4 => &self.v4,
+            IpFamily::V6 => &self.v6,
+        }
+    }
+}
+
+/// What a plan needs to know of a Node.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Node {
+    /// Its labels, by which advertisements select and prefer.
+    pub labels: Labels,
+    /// Whether it carries the label that keeps load balancers away.
+    pub excluded: bool,
+    /// Whether its condition `Ready` is true.
+    pub ready: bool,
+    /// Whether its condition `NetworkUnavailable` is true.
+    pub network_unavailable: bool,
+}
+
+/// A network interface of this node.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Interface {
+    /// Its name.
+    pub name: InterfaceName,
+    /// What it is.
+    pub kind: InterfaceKind,
+    /// Whether it is switched on and has a carrier.
+    pub up: bool,
+    /// Whether it is a port of a bridge or a member of a bond.
+    pub enslaved: bool,
+    /// Its addresses with the prefixes they stand in.
+    pub prefixes: Vec<Prefix>,
+    /// Whether an IPv4 default route leaves by it.
+    pub default_route_v4: bool,
+    /// Whether an IPv6 default route leaves by it.
+    pub default_route_v6: bool,
+}
+
+impl Interface {
+    /// Whether a default route of the family leaves by it.
+    pub fn default_route(&self, family: IpFamily) -> bool {
+        match family {
+            IpFamily::V4 => self.default_route_v4,
+            IpFamily::V6 => self.default_route_v6,
+        }
+    }
+}
+
+/// Kinds of interfaces, as far as they decide who may be behind them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InterfaceKind {
+    /// A port to a segment: a NIC, a bond, a VLAN or macvlan on one of these.
+    Ethernet,
+    /// One end of a veth pair: a pod's, or (in a container that plays a node) the way out.
+    Veth,
+    /// A bridge; without an uplink it only joins pods of this node.
+    Bridge {
+        /// Whether a port leads out of the node.
+        uplink: bool,
+    },
+    /// Nothing of it leaves the node: loopback, dummy.
+    Internal,
+    /// A tunnel, or anything else without a segment where ARP and NDP could be spoken.
+    Tunnel,
+}
+
+/// An address of an interface and the length of its prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Prefix {
+    /// The interface's own address.
+    pub address: IpAddr,
+    /// How many leading bits all hosts of the segment share.
+    pub length: u8,
+}
+
+/// An address that this node has the right to answer for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announced {
+    /// The Service it is announced for.
+    pub service: Arc<Holder>,
+    /// The pool by whose advertisements it is, for when its ledger entry vanishes.
+    pub pool: PoolName,
+    /// The interfaces on which it is answered, sorted. Empty while the node has the right to the
+    /// address but no interface to answer on; then the address is withheld as well.
+    pub interfaces: Arc<[InterfaceName]>,
+}

@@ -1,0 +1,140 @@
+//! Why an address is not announced from this node.
+
+use model::{InterfaceName, NodeName, PoolName, ServiceKey};
+use thiserror::Error;
+
+/// Why an address is not announced from this node. Log, metric and status are printed from it, so
+/// that they cannot disagree.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Error)]
+pub enum Withheld {
+    /// The Service was deleted, is no longer ours, or is absent along with its ledger entry.
+    #[error("the Service is gone, or no longer of this load balancer's type and class")]
+    ServiceGone,
+    /// The Service was absent from a complete list, its ledger entry is there: not enough to start.
+    #[error(
+        "the Service was not in the last list read; the controller finds out whether it exists"
+    )]
+    ServiceMissing,
+    /// The status shows an address that the ledger does not have.
+    #[error(
+        "its status shows the address but the ledger has no entry; the controller writes one, or says at the Service why not"
+    )]
+    NotInLedger,
+    /// The ledger gives the address to another Service.
+    #[error("the ledger gives the address to Service {service}")]
+    HeldByAnother {
+        /// The holder.
+        service: ServiceKey,
+    },
+    /// The ledger entry has no holder: the address is being given back.
+    #[error("the address is being given back")]
+    Released,
+    /// The ledger gives the address to the Service, whose status does not show it.
+    #[error(
+        "the ledger gives it the address but its status does not show it; the controller writes the status"
+    )]
+    NotInStatus,
+    /// No configuration was ever read.
+    #[error("no SpeakerConfig has been read; see that the controller runs, which writes it")]
+    ConfigUnknown,
+    /// The configuration does not know the pool, so that no advertisement can select it by label.
+    #[error("the configuration in force does not know pool {pool}; the controller adds it")]
+    PoolUnknown {
+        /// The pool that the ledger names.
+        pool: PoolName,
+    },
+    /// No advertisement speaks for the pool and the Service.
+    #[error(
+        "no L2Advertisement speaks for pool {pool} and this Service; create one or widen its selectors"
+    )]
+    NoAdvertisement {
+        /// The pool that the ledger names.
+        pool: PoolName,
+    },
+    /// The only advertisements that speak for it ask for what this speaker does not know.
+    #[error("an advertisement requires {feature:?}, which this speaker does not know; upgrade it")]
+    UnknownFeature {
+        /// The word that is not known.
+        feature: String,
+    },
+    /// This node's own Node object has not been read.
+    #[error("the Node object of this node has not been read; see that --node-name is right")]
+    NodeUnknown,
+    /// This node's own SpeakerStatus has not been read, so that it is no candidate yet.
+    #[error("the SpeakerStatus of this node has not been read yet")]
+    SpeakerUnknown,
+    /// No advertisement that speaks for it admits this node.
+    #[error("no L2Advertisement that speaks for it admits this node")]
+    NodeNotSelected,
+    /// The node carries the exclude label.
+    #[error("the node is labelled node.kubernetes.io/exclude-from-external-load-balancers")]
+    NodeExcluded,
+    /// externalTrafficPolicy is Local and no usable endpoint is on this node.
+    #[error("externalTrafficPolicy is Local and this node has no usable endpoint of the family")]
+    NoLocalEndpoint,
+    /// Another node ranks before this one.
+    #[error("node {owner} announces it")]
+    OtherNode {
+        /// That node.
+        owner: NodeName,
+    },
+    /// It is this node's, but no interface is fit.
+    #[error(
+        "no interface is fit; give one an address in the prefix, or name interfaces in the L2Advertisement"
+    )]
+    NoInterface,
+    /// It is this node's, but the interface is down.
+    #[error("interface {interface} is down")]
+    LinkDown {
+        /// The interface, the first of several.
+        interface: InterfaceName,
+    },
+}
+
+impl Withheld {
+    /// Every word that [`Self::reason`] can give, in the order of the variants.
+    pub const REASONS: [&'static str; 18] = [
+        "ServiceGone",
+        "ServiceMissing",
+        "NotInLedger",
+        "HeldByAnother",
+        "Released",
+        "NotInStatus",
+        "ConfigUnknown",
+        "PoolUnknown",
+        "NoAdvertisement",
+        "UnknownFeature",
+        "NodeUnknown",
+        "SpeakerUnknown",
+        "NodeNotSelected",
+        "NodeExcluded",
+        "NoLocalEndpoint",
+        "OtherNode",
+        "NoInterface",
+        "LinkDown",
+    ];
+
+    /// The reason as one CamelCase word, for status objects.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::ServiceGone => "ServiceGone",
+            Self::ServiceMissing => "ServiceMissing",
+            Self::NotInLedger => "NotInLedger",
+            Self::HeldByAnother { .. } => "HeldByAnother",
+            Self::Released => "Released",
+            Self::NotInStatus => "NotInStatus",
+            Self::ConfigUnknown => "ConfigUnknown",
+            Self::PoolUnknown { .. } => "PoolUnknown",
+            Self::NoAdvertisement { .. } => "NoAdvertisement",
+            Self::UnknownFeature { .. } => "UnknownFeature",
+            Self::NodeUnknown => "NodeUnknown",
+            Self::SpeakerUnknown => "SpeakerUnknown",
+            Self::NodeNotSelected => "NodeNotSelected",
+            Self::NodeExcluded => "NodeExcluded",
+            Self::NoLocalEndpoint => "NoLocalEndpoint",
+            Self::OtherNode { .. } => "OtherNode",
+            Self::NoInterface => "NoInterface",
+            Self::LinkDown { .. } => "LinkDown",
+        }
+    }
+}
