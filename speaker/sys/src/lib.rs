@@ -1,1 +1,12 @@
-//! Work in progress.
+//! Safe wrappers over the Linux calls that a speaker needs: packet sockets with their filters,
+//! multicast memberships, and a monitor of interfaces. Nothing is decided here.
+//!
+//! The only crate of the workspace with `unsafe` code: three calls for which neither std nor
+//! socket2 nor tokio has a safe form, all in `packet`.
+
+mod filter;
+mod index;
+mod packet;
+
+pub use index::InterfaceIndex;
+pub use packet::{OpenPacketSocketError, PacketSocket, Protocol, ReceiveError, SendError};
