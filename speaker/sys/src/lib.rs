@@ -5,8 +5,10 @@
 //! socket2 nor tokio has a safe form, all in `packet`.
 
 mod filter;
+mod groups;
 mod index;
 mod packet;
 
+pub use groups::{Groups, JoinGroupError};
 pub use index::InterfaceIndex;
 pub use packet::{OpenPacketSocketError, PacketSocket, Protocol, ReceiveError, SendError};
