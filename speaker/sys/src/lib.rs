@@ -7,6 +7,7 @@
 mod filter;
 mod groups;
 mod index;
+pub mod netlink;
 mod packet;
 
 pub use groups::{Groups, JoinGroupError};
