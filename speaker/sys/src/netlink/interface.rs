@@ -24,7 +24,7 @@ pub struct Interface {
     /// that. Membership in a VRF does not count: it concerns routing only.
     pub enslaved: bool,
     /// Whether it is a bridge with at least one port that leads out of this machine, as far as
-    /// can be seen: any but veth, netkit and TAP.
+    /// can be seen: any but veth, netkit, TAP and dummy.
     pub bridge_has_uplink: bool,
     /// Its addresses with the lengths of their prefixes, in order. Of a point-to-point address
     /// the other side's is taken, as the prefix is that one's.
@@ -38,7 +38,8 @@ pub struct Interface {
 /// What an interface is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// A network card, or a virtual machine's.
+    /// A network card or a virtual machine's; also what stands in for one: MACsec, HSR, and the
+    /// ports of virtual switches whose kind is not known here.
     Ethernet,
     /// A VLAN's sub-interface.
     Vlan,
@@ -58,7 +59,9 @@ pub enum Kind {
     Tunnel,
     /// A routing domain.
     Vrf,
-    /// A dummy, and whatever else.
+    /// A dummy, or another that leads nowhere.
+    Dummy,
+    /// Whatever else.
     Other,
 }
 
@@ -69,7 +72,13 @@ impl Kind {
             return Self::Loopback;
         }
         match info {
-            None | Some(InfoKind::Dsa | InfoKind::Netdevsim) if ethernet => Self::Ethernet,
+            None if ethernet => Self::Ethernet,
+            Some(InfoKind::Dsa | InfoKind::MacSec | InfoKind::Hsr | InfoKind::Other(_))
+                if ethernet =>
+            {
+                Self::Ethernet
+            }
+            Some(InfoKind::Dummy | InfoKind::Ifb | InfoKind::Nlmon) => Self::Dummy,
             Some(InfoKind::Vlan) => Self::Vlan,
             Some(InfoKind::Bond | InfoKind::Team) => Self::Bond,
             Some(InfoKind::Bridge) => Self::Bridge,
@@ -85,7 +94,7 @@ impl Kind {
     /// Whether, as a bridge's port, it may lead out of this machine.
     pub(super) fn is_uplink(self) -> bool {
         match self {
-            Self::Veth | Self::Tap => false,
+            Self::Veth | Self::Tap | Self::Dummy => false,
             Self::Ethernet
             | Self::Vlan
             | Self::Bond
