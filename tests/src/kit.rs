@@ -1,0 +1,487 @@
+//! The lab as scenarios see it: one value that owns all of it.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use kube::Client;
+
+use crate::cluster::Cluster;
+use crate::control_plane::ControlPlane;
+use crate::eventually;
+use crate::frame::Mac;
+use crate::host::Host;
+use crate::network::{self, LAN};
+use crate::pki::Pki;
+use crate::pods::{self, Place, Pod};
+use crate::process::{Process, Start};
+use crate::run::{Run, Stage};
+use crate::seamark::{self, Instance, Part};
+use crate::steps::step;
+use crate::tools;
+use crate::topology::{ProxyMode, Topology, node_number};
+
+mod reset;
+
+/// How long the control plane may take.
+const START_TIME: Duration = Duration::from_secs(90);
+/// How long a small thing may take on a busy machine.
+const SOON: Duration = Duration::from_secs(20);
+
+/// A lab that is up. Dropping it takes everything down.
+#[derive(Debug)]
+pub struct Lab {
+    topology: Topology,
+    // Guards in the order in which they may be dropped; the run last.
+    seamark: BTreeMap<Part, Instance>,
+    proxies: Vec<Process>,
+    pods: BTreeMap<String, Pod>,
+    pod_serial: u32,
+    cluster: Cluster,
+    plane: ControlPlane,
+    pki: Pki,
+    run: Arc<Run>,
+}
+
+impl Lab {
+    /// Bring a lab up: network, control plane, nodes, kube-proxy, pods. [`crate::enter`] comes first.
+    pub fn up(topology: &Topology) -> Result<Self> {
+        ensure!(
+            (1..=9).contains(&topology.nodes),
+            "a lab has one to nine nodes"
+        );
+        let run = Run::start()?;
+        let pki = Pki::make(run.dir())?;
+        step("network", || network::up(&run, topology))?;
+        let plane = step("etcd", || ControlPlane::start(&run, &pki))?;
+        let cluster = Cluster::new(&pki.path("admin.kubeconfig"), run.dir())?;
+        let mut lab = Self {
+            topology: topology.clone(),
+            seamark: BTreeMap::new(),
+            proxies: Vec::new(),
+            pods: BTreeMap::new(),
+            pod_serial: 0,
+            cluster,
+            plane,
+            pki,
+            run,
+        };
+        step("API server", || lab.api_server_ready())?;
+        step("nodes, kube-proxy, pods", || lab.furnish())?;
+        if topology.seamark {
+            step("kinds and roles", || seamark::install(&lab.cluster))?;
+        }
+        step("controller manager", || lab.manager_ready())?;
+        Ok(lab)
+    }
+
+    /// What this lab stands on.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// The run: its folder, and the full names of its namespaces.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// A node of the cluster: `n1`, `n2` …
+    pub fn node(&self, name: &str) -> Host {
+        Host::new(&self.run, name)
+    }
+
+    /// All nodes, in order.
+    pub fn nodes(&self) -> Vec<Host> {
+        self.topology
+            .node_names()
+            .iter()
+            .map(|name| self.node(name))
+            .collect()
+    }
+
+    /// The client: `eth0` on the segment, `eth1` behind the router.
+    pub fn client_host(&self) -> Host {
+        Host::new(&self.run, "cl")
+    }
+
+    /// Any host by its short name: `r1`, `cp`, `ctl`, `lan` …
+    pub fn host(&self, name: &str) -> Host {
+        Host::new(&self.run, name)
+    }
+
+    /// The node to which a MAC address belongs, on whichever of its interfaces.
+    pub fn node_of_mac(&self, mac: Mac) -> Result<Option<String>> {
+        for node in self.nodes() {
+            if node.macs()?.contains(&mac) {
+                return Ok(Some(node.name().to_owned()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The MAC of a node's `eth0`.
+    pub fn mac(&self, node: &str) -> Result<Mac> {
+        Ok(self.node(node).interface("eth0")?.mac)
+    }
+
+    /// Administrator's client. Use it by [`Self::block_on`].
+    pub fn client(&self) -> Client {
+        self.cluster.client()
+    }
+
+    /// Run a future to its end on the lab's runtime.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.cluster.block_on(future)
+    }
+
+    /// The lab's tokio runtime, for tasks that go on in the background.
+    pub fn runtime(&self) -> &tokio::runtime::Runtime {
+        self.cluster.runtime()
+    }
+
+    /// Run kubectl as administrator and return what it writes.
+    pub fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        self.cluster.kubectl(arguments, "")
+    }
+
+    /// `kubectl apply` this YAML, server-side.
+    pub fn apply(&self, yaml: &str) -> Result<()> {
+        let arguments = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+        self.cluster.kubectl(&arguments, yaml).map(drop)
+    }
+
+    /// `kubectl create` this YAML; an error where the API server refuses it.
+    pub fn create(&self, yaml: &str) -> Result<()> {
+        self.cluster.kubectl(&["create", "-f", "-"], yaml).map(drop)
+    }
+
+    /// The command with which a person uses kubectl in this lab.
+    pub fn kubectl_line(&self) -> String {
+        self.cluster.kubectl_line(&self.run.namespace("cp"))
+    }
+
+    // --- Seamark's processes -------------------------------------------------------------------
+
+    /// Start the controller and a speaker on every node.
+    pub fn start_seamark(&mut self) -> Result<()> {
+        self.start(&Part::Controller, &[])?;
+        for node in self.topology.node_names() {
+            self.start(&Part::Speaker(node), &[])?;
+        }
+        Ok(())
+    }
+
+    /// Start the controller with these arguments after the usual ones.
+    pub fn start_controller(&mut self, arguments: &[&str]) -> Result<()> {
+        self.start(&Part::Controller, arguments)
+    }
+
+    /// Start the speaker of a node with these arguments after the usual ones.
+    pub fn start_speaker(&mut self, node: &str, arguments: &[&str]) -> Result<()> {
+        self.start(&Part::speaker(node), arguments)
+    }
+
+    /// Start a process of ours; one that runs already is killed first.
+    pub fn start(&mut self, part: &Part, arguments: &[&str]) -> Result<()> {
+        self.seamark.remove(part);
+        let arguments: Vec<String> = arguments.iter().map(|one| (*one).to_owned()).collect();
+        let host = self.host(part.host());
+        let instance = seamark::start(&self.cluster, &self.pki, part, &host, &arguments)?;
+        self.seamark.insert(part.clone(), instance);
+        Ok(())
+    }
+
+    /// SIGKILL a process of ours. It is known until it is started again.
+    pub fn kill(&mut self, part: &Part) -> Result<()> {
+        self.instance_mut(part)?.process.kill().map(drop)
+    }
+
+    /// SIGTERM a process of ours and wait for its end.
+    pub fn stop(&mut self, part: &Part) -> Result<()> {
+        self.instance_mut(part)?.process.stop().map(drop)
+    }
+
+    /// SIGKILL it if it runs, and start it with the same arguments.
+    pub fn restart(&mut self, part: &Part) -> Result<()> {
+        let arguments = self.instance_mut(part)?.arguments.clone();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        self.start(part, &arguments)
+    }
+
+    /// The process of a part, for its number, memory, log and signals.
+    pub fn process(&self, part: &Part) -> Result<&Process> {
+        let instance = self.seamark.get(part);
+        Ok(&instance
+            .with_context(|| format!("{} was never started", part.name()))?
+            .process)
+    }
+
+    /// The parts that were started, running or not.
+    pub fn parts(&self) -> Vec<Part> {
+        self.seamark.keys().cloned().collect()
+    }
+
+    /// Wait until a part says that it is ready.
+    pub fn wait_ready(&self, part: &Part) -> Result<()> {
+        let host = self.host(part.host());
+        eventually(SOON, &format!("{} is ready", part.name()), || {
+            self.process(part)?.expect_running()?;
+            seamark::admin(&host, "/readyz").map(drop)
+        })
+    }
+
+    /// The metrics page of a part.
+    pub fn metrics(&self, part: &Part) -> Result<String> {
+        seamark::admin(&self.host(part.host()), "/metrics")
+    }
+
+    /// Write a kubeconfig with a fresh token of a part, as its binary gets one, and return its path.
+    pub fn kubeconfig_of(&self, part: &Part) -> Result<String> {
+        seamark::credentials(&self.cluster, &self.pki, part)
+    }
+
+    fn instance_mut(&mut self, part: &Part) -> Result<&mut Instance> {
+        let instance = self.seamark.get_mut(part);
+        instance.with_context(|| format!("{} was never started", part.name()))
+    }
+
+    // --- pods and nodes ------------------------------------------------------------------------
+
+    /// Start a pod on a node: a server behind it, and a Pod object, Running and Ready.
+    pub fn start_pod(&mut self, name: &str, node: &str, labels: &[(&str, &str)]) -> Result<()> {
+        ensure!(!self.pods.contains_key(name), "pod {name} is there already");
+        let taken: Vec<u8> = self
+            .pods
+            .values()
+            .filter(|pod| pod.node() == node)
+            .map(Pod::slot)
+            .collect();
+        let slot = (0..200)
+            .find(|slot| !taken.contains(slot))
+            .context("the node is full")?;
+        self.pod_serial += 1;
+        let host = self.node(node);
+        let number = node_number(node)?;
+        let place = Place {
+            node: &host,
+            number,
+            slot,
+            serial: self.pod_serial,
+        };
+        let pod = pods::start(&self.cluster, name, labels, place)?;
+        self.route_to_pod(&pod, number)?;
+        self.pods.insert(name.to_owned(), pod);
+        Ok(())
+    }
+
+    /// Stop a pod and delete its object at once.
+    pub fn stop_pod(&mut self, name: &str) -> Result<()> {
+        let pod = self
+            .pods
+            .remove(name)
+            .with_context(|| format!("no pod {name}"))?;
+        pods::stop(&self.cluster, pod)
+    }
+
+    /// Stop a pod and start it with the label `app` on another node.
+    pub fn move_pod(&mut self, name: &str, node: &str, labels: &[(&str, &str)]) -> Result<()> {
+        self.stop_pod(name)?;
+        self.start_pod(name, node, labels)
+    }
+
+    /// A pod of the lab.
+    pub fn pod(&self, name: &str) -> Result<&Pod> {
+        self.pods
+            .get(name)
+            .with_context(|| format!("no pod {name}"))
+    }
+
+    /// Make a pod ready or not. A terminating pod that is ready is a serving one.
+    pub fn set_ready(&self, pod: &str, ready: bool) -> Result<()> {
+        pods::set_ready(&self.cluster, pod, ready)
+    }
+
+    /// Delete a pod the gentle way: its object stays with a deletion timestamp, its server serves,
+    /// so that its endpoint is terminating and serving. [`Self::stop_pod`] ends it.
+    pub fn terminate_pod(&self, name: &str) -> Result<()> {
+        pods::terminate(&self.cluster, name)
+    }
+
+    /// Make a Node Ready or NotReady.
+    pub fn set_node_ready(&self, node: &str, ready: bool) -> Result<()> {
+        self.cluster.set_node_conditions(node, &[("Ready", ready)])
+    }
+
+    /// Set the conditions of a Node: these and no others.
+    pub fn set_node_conditions(&self, node: &str, conditions: &[(&str, bool)]) -> Result<()> {
+        self.cluster.set_node_conditions(node, conditions)
+    }
+
+    /// Set a label of a Node, or remove it.
+    pub fn set_node_label(&self, node: &str, label: &str, value: Option<&str>) -> Result<()> {
+        self.cluster.set_node_label(node, label, value)
+    }
+
+    // --- the API server ------------------------------------------------------------------------
+
+    /// Drop every frame between the control plane and the nodes and the controller, both ways. The
+    /// kit and kubectl still reach it.
+    pub fn cut_api_server(&self) -> Result<()> {
+        let mut ports: Vec<String> = self
+            .topology
+            .node_names()
+            .iter()
+            .map(|node| network::port(node))
+            .collect();
+        ports.push(network::port("ctl"));
+        let (plane, others) = (network::port("cp"), ports.join(", "));
+        self.host(LAN).run(&[
+            "nft",
+            &format!(
+                "table bridge cut {{ chain forward {{ type filter hook forward priority 0; \
+                 iifname \"{plane}\" oifname {{ {others} }} drop; \
+                 iifname {{ {others} }} oifname \"{plane}\" drop; }} }}"
+            ),
+        ])?;
+        Ok(())
+    }
+
+    /// Let the frames through again.
+    pub fn restore_api_server(&self) -> Result<()> {
+        self.host(LAN)
+            .run(&["nft", "add table bridge cut; delete table bridge cut"])?;
+        Ok(())
+    }
+
+    /// Stop the API server process in order.
+    pub fn stop_api_server(&mut self) -> Result<()> {
+        self.plane.stop_api_server()
+    }
+
+    /// Start the API server again and wait until it is ready.
+    pub fn start_api_server(&mut self) -> Result<()> {
+        if self.plane.is_stopped() {
+            self.plane.spawn_api_server()?;
+        }
+        self.api_server_ready()
+    }
+
+    /// Leave the lab up when this process ends; `make down` ends it.
+    pub fn leak(self) -> Result<()> {
+        self.run.keep_dir();
+        self.run.leak()?;
+        // Guards see that the run is no longer theirs, and end nothing.
+        drop(self);
+        Ok(())
+    }
+
+    // --- bringing up ---------------------------------------------------------------------------
+
+    fn api_server_ready(&self) -> Result<()> {
+        eventually(START_TIME, "the API server is ready", || {
+            self.plane.expect_running()?;
+            self.cluster.is_ready()
+        })
+    }
+
+    fn furnish(&mut self) -> Result<()> {
+        self.plane.start_manager()?;
+        self.cluster.make_namespace(pods::NAMESPACE)?;
+        for number in 1..=self.topology.nodes {
+            self.cluster.put_node(number)?;
+        }
+        if let Some(mode) = self.topology.proxy {
+            for node in self.topology.node_names() {
+                let proxy = self.start_proxy(&node, mode)?;
+                self.proxies.push(proxy);
+            }
+        }
+        self.start_base_pods()
+    }
+
+    fn start_base_pods(&mut self) -> Result<()> {
+        for pod in self.topology.pods.clone() {
+            self.start_pod(&pod.name, &pod.node, &[("app", &pod.app)])?;
+        }
+        Ok(())
+    }
+
+    fn start_proxy(&self, node: &str, mode: ProxyMode) -> Result<Process> {
+        let mut arguments = vec![
+            format!("--kubeconfig={}", self.pki.path("proxy.kubeconfig")),
+            format!("--hostname-override={node}"),
+            format!("--proxy-mode={}", mode.as_str()),
+            "--cluster-cidr=10.244.0.0/16,fd00:10:244::/48".to_owned(),
+        ];
+        // Zero means: leave the machine's own settings alone.
+        for setting in [
+            "max-per-core",
+            "min",
+            "tcp-timeout-established",
+            "tcp-timeout-close-wait",
+        ] {
+            arguments.push(format!("--conntrack-{setting}=0"));
+        }
+        Start {
+            run: &self.run,
+            host: node,
+            name: &format!("kube-proxy-{node}"),
+            stage: Stage::Guest,
+            program: &tools::built("kube-proxy")?,
+            arguments: &arguments,
+            environment: &[],
+        }
+        .spawn()
+    }
+
+    /// Every other node reaches the pods of a node by that node.
+    fn route_to_pod(&self, pod: &Pod, number: u8) -> Result<()> {
+        let [gate4, gate6] = crate::address::node(number);
+        for other in self
+            .nodes()
+            .iter()
+            .filter(|other| other.name() != pod.node())
+        {
+            let lines: Vec<String> = pod
+                .addresses()
+                .iter()
+                .map(|address| match address {
+                    IpAddr::V4(ip) => format!("route replace {ip}/32 via {gate4}\n"),
+                    IpAddr::V6(ip) => format!("route replace {ip}/128 via {gate6}\n"),
+                })
+                .collect();
+            network::batch(&self.run, other.name(), &lines.concat())?;
+        }
+        Ok(())
+    }
+
+    fn manager_ready(&self) -> Result<()> {
+        eventually(
+            START_TIME,
+            "the controller manager gives kube-system its account",
+            || {
+                for process in self.plane.processes() {
+                    process.expect_running()?;
+                }
+                self.kubectl(&["-n", "kube-system", "get", "serviceaccount", "default"])
+                    .map(drop)
+            },
+        )
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if !self.run.is_ended() {
+            // A lab that is dropped by an error in `up`, or by a panic, is taken down as well; an
+            // error has nowhere to go from here, and the run tells what it could not end.
+            drop(step("taking the lab down", || {
+                network::drop_own_leg();
+                self.run.end();
+                Ok(())
+            }));
+        }
+    }
+}

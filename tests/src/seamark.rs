@@ -1,0 +1,215 @@
+//! Seamark's own processes: the real binaries, with the roles that ship, by tokens that are bound
+//! to their (hand-made) pods.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use kube::api::{Api, PostParams};
+use serde_json::json;
+
+use crate::cluster::{Cluster, NAMESPACE};
+use crate::host::Host;
+use crate::pki::Pki;
+use crate::process::{Process, Start};
+use crate::run::Stage;
+use crate::{address, eventually, http, pods, tools};
+
+/// Where each of our processes serves health and metrics, in its own host.
+pub const ADMIN: &str = "127.0.0.1:7472";
+
+/// One of our processes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The controller, on the host `ctl`.
+    Controller,
+    /// The speaker of a node.
+    Speaker(String),
+}
+
+impl Part {
+    /// The speaker of this node.
+    pub fn speaker(node: &str) -> Self {
+        Self::Speaker(node.to_owned())
+    }
+
+    /// The host it runs on.
+    pub fn host(&self) -> &str {
+        match self {
+            Self::Controller => "ctl",
+            Self::Speaker(node) => node,
+        }
+    }
+
+    pub(crate) fn program(&self) -> &'static str {
+        match self {
+            Self::Controller => "seamark-controller",
+            Self::Speaker(_) => "seamark-speaker",
+        }
+    }
+
+    /// Name of its pod, its log and its credentials.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Controller => self.program().to_owned(),
+            Self::Speaker(node) => format!("{}-{node}", self.program()),
+        }
+    }
+
+    /// The node that its pod says it is on.
+    fn node(&self) -> &str {
+        match self {
+            Self::Controller => "n1",
+            Self::Speaker(node) => node,
+        }
+    }
+}
+
+/// A process of ours, running or not, with what it takes to start it again.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    pub(crate) process: Process,
+    pub(crate) arguments: Vec<String>,
+}
+
+/// Install our kinds and roles in the cluster.
+pub(crate) fn install(cluster: &Cluster) -> Result<()> {
+    cluster.make_namespace(NAMESPACE)?;
+    for folder in ["crds/manifests", "charts/seamark/rbac"] {
+        let folder = tools::root().join(folder);
+        ensure!(
+            has_files(&folder),
+            "nothing to install in {}",
+            folder.display()
+        );
+        let folder = folder.to_string_lossy();
+        cluster.kubectl(
+            &["apply", "--server-side", "--force-conflicts", "-f", &folder],
+            "",
+        )?;
+    }
+    let kinds = [
+        "wait",
+        "--for=condition=Established",
+        "crd",
+        "--all",
+        "--timeout=30s",
+    ];
+    cluster.kubectl(&kinds, "")?;
+    Ok(())
+}
+
+/// Start one of our binaries with these arguments after the usual ones.
+pub(crate) fn start(
+    cluster: &Cluster,
+    pki: &Pki,
+    part: &Part,
+    host: &Host,
+    arguments: &[String],
+) -> Result<Instance> {
+    let kubeconfig = credentials(cluster, pki, part)?;
+    let mut all = vec![
+        "--kubeconfig".to_owned(),
+        kubeconfig,
+        "--log-format".to_owned(),
+        "json".to_owned(),
+        "--admin-address".to_owned(),
+        ADMIN.to_owned(),
+    ];
+    if let Part::Speaker(node) = part {
+        all.extend(["--node-name".to_owned(), node.clone()]);
+    }
+    all.extend_from_slice(arguments);
+    let process = Start {
+        run: host.owner(),
+        host: host.name(),
+        name: &part.name(),
+        stage: Stage::Guest,
+        program: &tools::ours(part.program())?,
+        arguments: &all,
+        environment: &[],
+    }
+    .spawn()?;
+    Ok(Instance {
+        process,
+        arguments: arguments.to_vec(),
+    })
+}
+
+/// A page of its admin server: `/readyz`, `/healthz`, `/metrics`.
+pub(crate) fn admin(host: &Host, path: &str) -> Result<String> {
+    http::get_path(
+        host,
+        ADMIN.parse::<SocketAddr>()?,
+        path,
+        Duration::from_secs(2),
+    )
+}
+
+/// A kubeconfig with a fresh token for the part's service account, bound to its pod.
+pub(crate) fn credentials(cluster: &Cluster, pki: &Pki, part: &Part) -> Result<String> {
+    let pod = put_pod(cluster, part)?;
+    let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client(), NAMESPACE);
+    let request: TokenRequest = serde_json::from_value(json!({
+        "metadata": {},
+        "spec": {
+            "audiences": [],
+            "expirationSeconds": 7200,
+            "boundObjectRef": {
+                "kind": "Pod",
+                "apiVersion": "v1",
+                "name": pod.metadata.name,
+                "uid": pod.metadata.uid,
+            },
+        },
+    }))?;
+    let account = part.program();
+    let answer = cluster
+        .block_on(accounts.create_token_request(account, &PostParams::default(), &request))
+        .with_context(|| format!("asking for a token of {NAMESPACE}/{account}"))?;
+    let token = answer
+        .status
+        .context("the token request has no status")?
+        .token;
+    pki.kubeconfig_with_token(&part.name(), &token)
+}
+
+/// The part's Pod object, made if it is not there.
+fn put_pod(cluster: &Cluster, part: &Part) -> Result<Pod> {
+    let api: Api<Pod> = Api::namespaced(cluster.client(), NAMESPACE);
+    let name = part.name();
+    let find = || {
+        let found = cluster.block_on(api.get_opt(&name))?;
+        found.with_context(|| format!("no pod {NAMESPACE}/{name}"))
+    };
+    if let Ok(pod) = find() {
+        return Ok(pod);
+    }
+    let pod = json!({
+        "metadata": { "name": name, "labels": { "app.kubernetes.io/name": part.program() } },
+        "spec": {
+            "nodeName": part.node(),
+            "hostNetwork": true,
+            "serviceAccountName": part.program(),
+            "containers": [{ "name": "main", "image": "lab/seamark" }],
+            "tolerations": [{ "operator": "Exists" }],
+        },
+    });
+    pods::create_running(cluster, NAMESPACE, pod, addresses(part)?)?;
+    eventually(Duration::from_secs(5), "the pod can be read", find)
+}
+
+fn addresses(part: &Part) -> Result<[IpAddr; 2]> {
+    match part {
+        Part::Controller => Ok(["10.99.0.4".parse()?, "fd99::4".parse()?]),
+        Part::Speaker(node) => Ok(address::node(crate::topology::node_number(node)?)),
+    }
+}
+
+fn has_files(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+}
