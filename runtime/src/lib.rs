@@ -1,1 +1,15 @@
-//! Work in progress.
+//! What both binaries need to run, and not a word about what they are for.
+//!
+//! ```text
+//! args ──▶ log, client, admin        one command line, one log, one connection
+//! client ──▶ watch ×kinds ──mpsc──▶ owner   (the binary's loop)
+//! shutdown ──▶ supervise             one way to end
+//! ```
+
+pub mod admin;
+pub mod args;
+pub mod client;
+pub mod log;
+pub mod shutdown;
+pub mod supervise;
+pub mod watch;
