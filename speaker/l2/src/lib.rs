@@ -1,1 +1,4 @@
-//! Work in progress.
+//! Layer 2: who answers for a VIP on a segment.
+#![warn(missing_docs)]
+
+pub mod election;
