@@ -58,7 +58,7 @@ fn bookmark(version: &str) -> Value {
     let metadata = json!({"resourceVersion": version});
     event(
         "BOOKMARK",
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}),
+        &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}),
     )
 }
 
