@@ -11,6 +11,8 @@ use crate::tree;
 const REASONS: &[&str] = &[
     "controller/ipam/src/decision.rs",
     "controller/ipam/src/refusal.rs",
+    "controller/src/owner/configuration.rs",
+    "crds/src/problem.rs",
     "speaker/l2/src/segment/drops.rs",
     "speaker/plan/src/withheld.rs",
 ];
