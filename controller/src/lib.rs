@@ -1,1 +1,19 @@
-//! Work in progress.
+//! Gives addresses to Services.
+//!
+//! ```text
+//!   watches ×kinds ──Event──▶ owner (Index + Allocator) ──Effect──▶ writer ──▶ API server
+//!                               ▲───────────Outcome──────────────────┘
+//! ```
+
+mod effect;
+mod kind;
+mod ledger;
+mod owner;
+mod request;
+mod service;
+mod status;
+mod writer;
+
+pub mod args;
+pub mod metrics;
+pub mod run;

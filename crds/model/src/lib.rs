@@ -3,6 +3,7 @@
 
 mod advertisement;
 mod allocation;
+mod class;
 mod config;
 mod family;
 mod name;
@@ -13,6 +14,7 @@ mod service;
 
 pub use advertisement::{InterfacePattern, L2Advertisement, PreferredNodeSelector};
 pub use allocation::{Allocation, Holder};
+pub use class::LoadBalancerClasses;
 pub use config::{Config, SpeakerConfig, SpeakerPool};
 pub use family::IpFamily;
 pub use name::{AdvertisementName, InterfaceName, NodeName, PoolName, ServiceKey, Uid};

@@ -1,0 +1,211 @@
+//! Puts the parts together: one runtime thread, one connection, one task that owns the state.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use crds::{IPAddressPool, IPAllocation, L2Advertisement, SpeakerConfig};
+use k8s_openapi::api::core::v1::{Namespace, Service};
+use k8s_openapi::jiff::Timestamp;
+use kube::core::PartialObjectMeta;
+use kube::runtime::events::{Recorder, Reporter};
+use kube::{Api, Client};
+use prometheus_client::registry::Registry;
+use runtime::admin::{Admin, Gate, Health, Readiness};
+use runtime::client::Requests;
+use runtime::supervise::Supervisor;
+use runtime::watch::{Selection, pump};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::args::Args;
+use crate::effect::{Effect, Outcome};
+use crate::metrics::Metrics;
+use crate::owner::{Event, Owner};
+use crate::status::FIELD_MANAGER;
+use crate::writer::Writer;
+
+/// Events that wait for the owner. When it is full the watches wait: nothing is dropped.
+const EVENTS: usize = 1024;
+
+/// Effects that wait for the writer. When it is full the owner keeps the rest and goes on reading.
+const EFFECTS: usize = 64;
+
+/// Events taken before anything is decided, so that a burst is decided oldest Service first.
+const BATCH: usize = 256;
+
+/// The loop turns at least this often, to show that it is alive.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// How long what is under way at the end may take.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Runs until told to end.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    runtime::log::init(&args.common)?;
+    let shutdown = runtime::shutdown::signals().context("cannot listen for signals")?;
+    let mut registry = Registry::with_prefix("seamark");
+    let metrics = Metrics::register(&mut registry);
+    let requests = Requests::default();
+    requests.register(&mut registry);
+    let agent = concat!("seamark-controller/", env!("CARGO_PKG_VERSION"));
+    let client = runtime::client::connect(&args.common, agent, requests).await?;
+    let admin = Admin::bind(args.admin.admin_address).await?;
+
+    let readiness = Readiness::default();
+    let synced = readiness.gate("complete lists of services, pools, advertisements and ledger");
+    let health = Health::new(HEARTBEAT * 6);
+    let (events, inbox) = mpsc::channel(EVENTS);
+    let (effects, queue) = mpsc::channel(EFFECTS);
+    let namespaces = Arc::new(Notify::new());
+
+    let mut tasks = Supervisor::new(shutdown.clone());
+    watch_everything(&mut tasks, &client, &events, &namespaces);
+    let reporter = Reporter {
+        controller: FIELD_MANAGER.to_owned(),
+        instance: None,
+    };
+    let recorder = Recorder::new(client.clone(), reporter);
+    let writer = Writer::new(client, args.classes(), recorder, metrics.clone());
+    let outcomes = outcomes(&mut tasks, events);
+    tasks.spawn("writer", writer.run(queue, outcomes));
+    let admin = admin.serve(
+        health.clone(),
+        readiness,
+        Arc::new(registry),
+        shutdown.clone(),
+    );
+    tasks.spawn("admin", admin);
+    let owner = OwnerLoop {
+        owner: Owner::new(args.classes(), metrics),
+        inbox,
+        effects,
+        namespaces,
+        synced,
+        health,
+        shutdown,
+    };
+    tasks.spawn("owner", owner.run());
+    Ok(tasks.run(GRACE).await)
+}
+
+/// The writer's answers, as events among the others.
+fn outcomes(tasks: &mut Supervisor, events: mpsc::Sender<Event>) -> mpsc::Sender<Outcome> {
+    let (sender, mut receiver) = mpsc::channel(EFFECTS);
+    tasks.spawn("outcomes", async move {
+        while let Some(outcome) = receiver.recv().await {
+            if events.send(Event::Done(outcome)).await.is_err() {
+                return;
+            }
+        }
+    });
+    sender
+}
+
+fn watch_everything(
+    tasks: &mut Supervisor,
+    client: &Client,
+    events: &mpsc::Sender<Event>,
+    namespaces: &Arc<Notify>,
+) {
+    let all = Selection::default;
+    let load_balancers = Selection {
+        fields: Some("spec.type=LoadBalancer".to_owned()),
+        ..Selection::default()
+    };
+    let boxed = |event| Event::Service(Box::new(event));
+    let services: Api<Service> = Api::all(client.clone());
+    tasks.spawn(
+        "services",
+        pump(services, load_balancers, events.clone(), boxed),
+    );
+    let ledger: Api<IPAllocation> = Api::all(client.clone());
+    tasks.spawn(
+        "ledger",
+        pump(ledger, all(), events.clone(), Event::Allocation),
+    );
+    let pools: Api<IPAddressPool> = Api::all(client.clone());
+    tasks.spawn("pools", pump(pools, all(), events.clone(), Event::Pool));
+    let advertisements: Api<L2Advertisement> = Api::all(client.clone());
+    let events_of = events.clone();
+    tasks.spawn(
+        "advertisements",
+        pump(advertisements, all(), events_of, Event::L2Advertisement),
+    );
+    let config: Api<SpeakerConfig> = Api::all(client.clone());
+    tasks.spawn(
+        "speakerconfig",
+        pump(config, all(), events.clone(), Event::SpeakerConfig),
+    );
+    let metadata: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
+    let (events, needed) = (events.clone(), Arc::clone(namespaces));
+    tasks.spawn("namespaces", async move {
+        tokio::select! {
+            () = needed.notified() => pump(metadata, all(), events, Event::Namespace).await,
+            () = events.closed() => {}
+        }
+    });
+}
+
+/// The shell around the [`Owner`]: events in, effects out, and the clock.
+struct OwnerLoop {
+    owner: Owner,
+    inbox: mpsc::Receiver<Event>,
+    effects: mpsc::Sender<Effect>,
+    namespaces: Arc<Notify>,
+    synced: Gate,
+    health: Health,
+    shutdown: CancellationToken,
+}
+
+impl OwnerLoop {
+    async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut next: Option<Effect> = None;
+        loop {
+            self.health.beat();
+            let until_deadline = self.until_deadline();
+            tokio::select! {
+                biased;
+                // Nothing new is begun; the writer ends what it has.
+                () = self.shutdown.cancelled() => return,
+                permit = self.effects.reserve(), if next.is_some() => {
+                    if let (Ok(permit), Some(effect)) = (permit, next.take()) {
+                        permit.send(effect);
+                    }
+                    next = self.owner.poll();
+                    continue;
+                }
+                received = self.inbox.recv_many(&mut batch, BATCH) => {
+                    if received == 0 {
+                        return;
+                    }
+                }
+                () = tokio::time::sleep(until_deadline) => {}
+            }
+            let now = Timestamp::now();
+            for event in batch.drain(..) {
+                self.owner.handle(event, now);
+            }
+            self.owner.settle(now);
+            if self.owner.is_synced() {
+                self.synced.open();
+            }
+            if self.owner.needs_namespaces() {
+                self.namespaces.notify_one();
+            }
+            if next.is_none() {
+                next = self.owner.poll();
+            }
+        }
+    }
+
+    fn until_deadline(&self) -> Duration {
+        let Some(deadline) = self.owner.deadline() else {
+            return HEARTBEAT;
+        };
+        let left = deadline.duration_since(Timestamp::now());
+        Duration::try_from(left).unwrap_or_default().min(HEARTBEAT)
+    }
+}
