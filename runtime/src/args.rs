@@ -82,6 +82,7 @@ mod tests {
 
     use super::*;
 
+    /// Does what the test is about.
     #[derive(Debug, Parser)]
     struct Binary {
         #[command(flatten)]
@@ -109,6 +110,13 @@ mod tests {
             );
         }
         assert_eq!(command.get_arguments().count(), 5);
+    }
+
+    #[test]
+    fn the_help_begins_with_what_the_binary_is_for() {
+        let help = Binary::command().render_long_help().to_string();
+        assert!(help.starts_with("Does what the test is about"), "{help}");
+        assert!(!help.contains("PORT`"), "{help}");
     }
 
     #[test]

@@ -93,7 +93,8 @@ pub async fn pump<K, T>(
         "" => K::plural(&()).into_owned(),
         group => format!("{}.{group}", K::plural(&())),
     };
-    let span = tracing::info_span!("watch", kind = resource);
+    // Of the highest level, so that a warning names its kind even where only warnings are logged.
+    let span = tracing::error_span!("watch", kind = resource);
     let pump = Pump {
         api,
         selection,

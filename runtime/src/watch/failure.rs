@@ -1,7 +1,10 @@
 //! Why a kind cannot be read, and what a person can do about it.
 
+use std::error::Error;
+
 use kube::client::AuthError;
 
+use crate::client::RequestError;
 use crate::log;
 
 /// Why a kind cannot be read. With each of them, what was read before is the best that is known.
@@ -78,11 +81,7 @@ pub(super) struct Access<'a> {
 /// What is wrong and what to do, in one sentence.
 pub(super) fn sentence(failure: WatchFailure, access: &Access<'_>, error: &kube::Error) -> String {
     let Access { verb, resource } = access;
-    let said = if let kube::Error::Api(status) = error {
-        status.message.clone()
-    } else {
-        log::chain(error)
-    };
+    let said = said(error);
     match failure {
         WatchFailure::NotFound if is_built_in(resource) => {
             format!("the API server does not serve {resource}: Kubernetes 1.33 or newer is needed")
@@ -101,6 +100,22 @@ pub(super) fn sentence(failure: WatchFailure, access: &Access<'_>, error: &kube:
         ),
         WatchFailure::Unreachable | WatchFailure::Other => said,
     }
+}
+
+/// What the API server or the transport says, without the words that kube puts around it.
+fn said(error: &kube::Error) -> String {
+    if let Some(error) = log::find::<RequestError>(error) {
+        return log::chain(error);
+    }
+    if let kube::Error::Api(status) = error {
+        return status.message.clone();
+    }
+    if let kube::Error::ReadEvents(broken) = error {
+        let cause = broken.get_ref().and_then(Error::source);
+        let cause = cause.map_or_else(|| broken.to_string(), log::chain);
+        return format!("the connection to the API server broke: {cause}");
+    }
+    log::chain(error)
 }
 
 /// Kubernetes' own groups have no dot or end in `k8s.io`; everything else needs a definition.
@@ -166,6 +181,20 @@ mod tests {
             let text = sentence(WatchFailure::NotFound, &access, &status(404, ""));
             assert!(text.contains("1.33"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_broken_watch_says_so_in_one_sentence() {
+        let broken = kube::Error::ReadEvents(std::io::Error::other("connection reset"));
+        let access = Access {
+            verb: "watch",
+            resource: "services",
+        };
+        let text = sentence(WatchFailure::Unreachable, &access, &broken);
+        assert_eq!(
+            text,
+            "the connection to the API server broke: connection reset"
+        );
     }
 
     #[test]
