@@ -21,7 +21,7 @@ use tokio::runtime::Runtime;
 use crate::{address, shell, tools};
 
 /// Long ago, for status fields that want a time.
-const SOME_TIME: &str = "2026-01-01T00:00:00Z";
+pub(crate) const SOME_TIME: &str = "2026-01-01T00:00:00Z";
 /// What our own binaries live in.
 pub(crate) const NAMESPACE: &str = "seamark-system";
 

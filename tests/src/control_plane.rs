@@ -17,6 +17,9 @@ const HOST: &str = "cp";
 /// A cold two-core machine needs about ten seconds; the rest is patience with a busy one.
 const START_TIME: Duration = Duration::from_secs(90);
 
+/// The API server stops listening at once, and then waits for a minute for watches to end.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+
 /// The control plane of a lab.
 #[derive(Debug)]
 pub(crate) struct ControlPlane {
@@ -105,7 +108,7 @@ impl ControlPlane {
 
     pub(crate) fn stop_api_server(&mut self) -> Result<()> {
         if let Some(mut process) = self.api_server.take() {
-            process.stop()?;
+            process.stop_or_kill(DRAIN_TIME)?;
         }
         Ok(())
     }

@@ -41,10 +41,9 @@ pub(crate) fn fetch(
     let end = Instant::now() + timeout;
     let mut stream = connect(source, at, timeout).with_context(|| format!("connecting to {at}"))?;
     stream.set_nodelay(true)?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n"
-    )?;
+    // In one piece: a server that refuses may hang up before a second one.
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     let mut part = [0; 4096];
     loop {

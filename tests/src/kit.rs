@@ -1,7 +1,6 @@
 //! The lab as scenarios see it: one value that owns all of it.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -271,7 +270,9 @@ impl Lab {
             serial: self.pod_serial,
         };
         let pod = pods::start(&self.cluster, name, labels, place)?;
-        self.route_to_pod(&pod, number)?;
+        for other in self.nodes().iter().filter(|other| other.name() != node) {
+            self.route_to_pod(other, &pod)?;
+        }
         self.pods.insert(name.to_owned(), pod);
         Ok(())
     }
@@ -340,9 +341,9 @@ impl Lab {
         self.host(LAN).run(&[
             "nft",
             &format!(
-                "table bridge cut {{ chain forward {{ type filter hook forward priority 0; \
-                 iifname \"{plane}\" oifname {{ {others} }} drop; \
-                 iifname {{ {others} }} oifname \"{plane}\" drop; }} }}"
+                "table bridge cut {{\nchain forward {{\ntype filter hook forward priority 0\n\
+                 iifname \"{plane}\" oifname {{ {others} }} drop\n\
+                 iifname {{ {others} }} oifname \"{plane}\" drop\n}}\n}}"
             ),
         ])?;
         Ok(())
@@ -436,25 +437,13 @@ impl Lab {
         .spawn()
     }
 
-    /// Every other node reaches the pods of a node by that node.
-    fn route_to_pod(&self, pod: &Pod, number: u8) -> Result<()> {
-        let [gate4, gate6] = crate::address::node(number);
-        for other in self
-            .nodes()
-            .iter()
-            .filter(|other| other.name() != pod.node())
-        {
-            let lines: Vec<String> = pod
-                .addresses()
-                .iter()
-                .map(|address| match address {
-                    IpAddr::V4(ip) => format!("route replace {ip}/32 via {gate4}\n"),
-                    IpAddr::V6(ip) => format!("route replace {ip}/128 via {gate6}\n"),
-                })
-                .collect();
-            network::batch(&self.run, other.name(), &lines.concat())?;
-        }
-        Ok(())
+    /// A node reaches the pods of another node by that node.
+    fn route_to_pod(&self, from: &Host, pod: &Pod) -> Result<()> {
+        let [gate4, gate6] = crate::address::node(node_number(pod.node())?);
+        let [pod4, pod6] = pod.addresses();
+        let lines =
+            format!("route replace {pod4}/32 via {gate4}\nroute replace {pod6}/128 via {gate6}\n");
+        network::batch(&self.run, from.name(), &lines)
     }
 
     fn manager_ready(&self) -> Result<()> {

@@ -8,7 +8,7 @@ use kube::api::Api;
 use serde_json::{Value, json};
 
 use crate::address::{self, POD_PORT};
-use crate::cluster::{Cluster, condition};
+use crate::cluster::{Cluster, SOME_TIME, condition};
 use crate::host::Host;
 use crate::process::{Process, Start};
 use crate::run::Stage;
@@ -16,6 +16,7 @@ use crate::{network, shell, tools};
 
 /// Pods live in this namespace of the cluster.
 pub(crate) const NAMESPACE: &str = "default";
+const CONTAINER: &str = "web";
 /// For how long a terminating pod stays; longer than any scenario.
 const GRACE_SECONDS: u32 = 3600;
 
@@ -118,7 +119,8 @@ pub(crate) fn set_ready(cluster: &Cluster, name: &str, ready: bool) -> Result<()
         .iter()
         .map(|(kind, on)| condition(kind, *on))
         .collect();
-    let status = json!({ "conditions": conditions });
+    let pod = json!({ "spec": { "containers": [{ "name": CONTAINER }] } });
+    let status = json!({ "conditions": conditions, "containerStatuses": containers(&pod, ready) });
     cluster.patch_status(&api(cluster, NAMESPACE), name, &status)
 }
 
@@ -134,15 +136,30 @@ pub(crate) fn create_running(
         .context("a pod has a name")?
         .to_owned();
     let api = api(cluster, namespace);
-    cluster.create(&api, pod)?;
     let kinds = ["Ready", "ContainersReady", "Initialized", "PodScheduled"];
     let status = json!({
         "phase": "Running",
         "podIP": addresses[0],
         "podIPs": addresses.map(|ip| json!({ "ip": ip })),
         "conditions": kinds.map(|kind| condition(kind, true)),
+        "containerStatuses": containers(&pod, true),
     });
+    cluster.create(&api, pod)?;
     cluster.patch_status(&api, &name, &status)
+}
+
+/// What a kubelet would say about the containers of a pod.
+fn containers(pod: &Value, ready: bool) -> Value {
+    let name = &pod["spec"]["containers"][0]["name"];
+    json!([{
+        "name": name,
+        "image": "lab",
+        "imageID": "lab",
+        "ready": ready,
+        "started": true,
+        "restartCount": 0,
+        "state": { "running": { "startedAt": SOME_TIME } },
+    }])
 }
 
 fn api(cluster: &Cluster, namespace: &str) -> Api<PodObject> {
@@ -164,7 +181,7 @@ fn create_object(
         "metadata": { "name": name, "labels": labels },
         "spec": {
             "nodeName": node,
-            "containers": [{ "name": "web", "image": "lab/pod" }],
+            "containers": [{ "name": CONTAINER, "image": "lab/pod" }],
             "tolerations": [{ "operator": "Exists" }],
         },
     });

@@ -124,6 +124,12 @@ impl Process {
         self.ended_within(STOP_TIME)
     }
 
+    /// SIGTERM, and SIGKILL if it takes longer than this to end.
+    pub(crate) fn stop_or_kill(&mut self, patience: Duration) -> Result<ExitStatus> {
+        self.signal(Signal::SIGTERM)?;
+        self.ended_within(patience).or_else(|_| self.kill())
+    }
+
     /// SIGKILL, and wait for its end: the sudden way.
     pub fn kill(&mut self) -> Result<ExitStatus> {
         self.signal(Signal::SIGKILL)?;

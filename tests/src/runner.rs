@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Error, Result, anyhow};
 
 use crate::kit::Lab;
 use crate::run::{Logs, Run, end_all, enter};
@@ -55,6 +55,14 @@ impl Scenario {
         self.deadline = deadline;
         self
     }
+}
+
+/// The seeds of a scenario with random moments: SEEDS of them, three if it is not set.
+pub fn seeds() -> std::ops::RangeInclusive<u64> {
+    let wanted = std::env::var("SEEDS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    1..=wanted.unwrap_or(3)
 }
 
 /// Run the scenarios whose name contains the words of SCENARIO or of the command line; the end of a
@@ -122,7 +130,7 @@ fn run_on_one_lab(
     failed: &mut Vec<&'static str>,
 ) -> Result<()> {
     let mut standing: Option<Lab> = None;
-    for scenario in group {
+    for (index, scenario) in group.iter().enumerate() {
         let mut lab = match standing.take() {
             Some(lab) => lab,
             None => Lab::up(topology)?,
@@ -136,11 +144,15 @@ fn run_on_one_lab(
                 failed.push(scenario.name);
                 lab.run().keep_dir();
                 say(&format!(
-                    "test {} ... FAILED ({took})\n{error:?}",
-                    scenario.name
+                    "test {} ... FAILED ({took})\n{}",
+                    scenario.name,
+                    told(&error)
                 ))?;
                 say(&lab.explain())?;
             }
+        }
+        if index + 1 == group.len() {
+            break;
         }
         match lab.reset() {
             Ok(()) => standing = Some(lab),
@@ -182,6 +194,12 @@ fn watch_deadline(scenario: &Scenario, run: &Run) -> Sender<()> {
         }
     });
     done
+}
+
+/// An error with its causes, one a line, without a backtrace: what was seen matters, not the stack.
+fn told(error: &Error) -> String {
+    let causes: Vec<String> = error.chain().map(|cause| format!("  {cause}")).collect();
+    causes.join("\n  because:\n")
 }
 
 fn filter() -> Option<String> {

@@ -46,10 +46,8 @@ fn serve(mut stream: TcpStream, name: &str) -> Result<()> {
         if request.ends_with(b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&request).to_ascii_lowercase();
             let length = body.len();
-            write!(
-                stream,
-                "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}"
-            )?;
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
+            stream.write_all(answer.as_bytes())?;
             if head.contains("connection: close") {
                 return Ok(());
             }

@@ -1,11 +1,14 @@
 //! Between two scenarios everything is put back, and on failure everything is shown.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use super::Lab;
-use crate::network;
 use crate::process::Process;
+use crate::{eventually, network};
 
+const CARRIER_TIME: Duration = Duration::from_secs(5);
 const SHOWN_LINES: usize = 30;
 
 impl Lab {
@@ -30,7 +33,9 @@ impl Lab {
     pub fn restore_node(&self, node: &str) -> Result<()> {
         let host = self.node(node);
         host.plug()?;
-        host.rejoin()?;
+        host.link_up("eth0")?;
+        // The bridge takes orders for a port only once that has seen its carrier.
+        eventually(CARRIER_TIME, "the bridge port forwards", || host.rejoin())?;
         let extra = host.run(&["ip", "-o", "link", "show", "type", "veth"])?;
         for name in extra.lines().filter_map(interface_name) {
             if name != "eth0" && !name.starts_with("pod") {
@@ -52,7 +57,7 @@ impl Lab {
         }
         network::restore(&self.run, node, &self.topology)?;
         for pod in self.pods.values().filter(|pod| pod.node() != node) {
-            self.route_to_pod(pod, crate::topology::node_number(pod.node())?)?;
+            self.route_to_pod(&host, pod)?;
         }
         Ok(())
     }
