@@ -1,1 +1,48 @@
-//! Work in progress.
+//! The kinds of group `seamark.io`, version `v1beta1`, and what they mean.
+//!
+//! ```text
+//!  IPAddressPool    ─┐  parse                speaker_config             From
+//!  L2Advertisement  ─┴──────▶ model::Config ──────────────▶ model::… ◀──────▶ SpeakerConfig
+//!                       └───▶ Vec<Invalid>: what to say on the objects that cause it
+//!  IPAllocation     ◀───────▶ model::Allocation
+//! ```
+//!
+//! The types read leniently: whatever the API server's schema should have stopped (an unknown
+//! operator, a weight out of range) still decodes, so that one bad object cannot fail a whole
+//! list; [`parse`] then refuses it by name.
+
+mod address;
+mod ip_address_pool;
+mod ip_allocation;
+mod l2_advertisement;
+mod label_selector;
+mod ledger;
+mod manifest;
+mod parse;
+mod problem;
+mod schema;
+mod settled;
+mod speaker_config;
+mod speaker_status;
+
+pub use ip_address_pool::{
+    IPAddressPool, IPAddressPoolSpec, IPAddressPoolStatus, ServiceAllocation,
+};
+pub use ip_allocation::{AllocationHolder, IPAllocation, IPAllocationSpec};
+pub use l2_advertisement::{
+    L2Advertisement, L2AdvertisementSpec, L2AdvertisementStatus, PreferredNodeSelector,
+};
+pub use label_selector::{LabelSelector, LabelSelectorRequirement};
+pub use ledger::{ReadAllocationError, entry_name};
+pub use manifest::{Manifest, RenderManifestError, manifests};
+pub use parse::{Parsed, parse};
+pub use problem::{Invalid, ObjectRef, Problem, Severity};
+pub use settled::{ReadSpeakerConfigError, fits, speaker_config};
+pub use speaker_config::{
+    SPEAKER_CONFIG_NAME, SpeakerConfig, SpeakerConfigL2Advertisement, SpeakerConfigPool,
+    SpeakerConfigSpec, SpeakerConfigStatus,
+};
+pub use speaker_status::{
+    MAX_INTERFACES, SpeakerInterface, SpeakerStatus, SpeakerStatusSpec, SpeakerStatusStatus,
+    WithheldCount,
+};

@@ -1,0 +1,167 @@
+//! The settled configuration on its way to the speakers.
+
+use std::collections::BTreeMap;
+
+use model::{
+    AdvertisementName, Config, InterfacePattern, L2Advertisement, Labels, PoolName, SpeakerConfig,
+    SpeakerPool,
+};
+use thiserror::Error;
+
+use crate::l2_advertisement::PreferredNodeSelector;
+use crate::label_selector::LabelSelector;
+use crate::parse::preferred_node_selector;
+use crate::problem::Problem;
+use crate::speaker_config::{SpeakerConfigL2Advertisement, SpeakerConfigPool, SpeakerConfigSpec};
+
+/// Largest spec that is written. The API server's store takes 1.5 MiB by default, and metadata
+/// and status come on top.
+const MAX_BYTES: usize = 1 << 20;
+
+/// Why a SpeakerConfig cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("failed to read l2Advertisement {advertisement} of SpeakerConfig")]
+pub struct ReadSpeakerConfigError {
+    /// The item.
+    pub advertisement: String,
+    /// What is wrong with it.
+    #[source]
+    pub problem: Problem,
+}
+
+/// The part of the configuration that speakers need. `still_referenced` are the pools that ledger
+/// entries name, with their last known labels; those of them that the configuration does not have
+/// become tombstones, so that what was given out of a vanished pool stays announced.
+pub fn speaker_config(
+    config: &Config,
+    still_referenced: &BTreeMap<PoolName, Labels>,
+) -> SpeakerConfig {
+    let pool = |labels: &Labels, vanished| SpeakerPool {
+        labels: labels.clone(),
+        vanished,
+    };
+    let tombstones = still_referenced
+        .iter()
+        .map(|(name, labels)| (name, pool(labels, true)));
+    let living = config
+        .pools
+        .iter()
+        .map(|living| (&living.name, pool(&living.labels, false)));
+    SpeakerConfig {
+        // The later one counts: a living pool takes the place of its tombstone.
+        pools: tombstones
+            .chain(living)
+            .map(|(name, pool)| (name.clone(), pool))
+            .collect(),
+        l2_advertisements: config.l2_advertisements.clone(),
+    }
+}
+
+/// Whether the configuration is small enough to be written: above 1 MiB nothing is, and the last
+/// one stays in force.
+pub fn fits(spec: &SpeakerConfigSpec) -> bool {
+    // Serializing this type cannot fail; if it did, it could not be written either.
+    serde_json::to_vec(spec).is_ok_and(|bytes| bytes.len() <= MAX_BYTES)
+}
+
+impl From<&SpeakerConfig> for SpeakerConfigSpec {
+    fn from(config: &SpeakerConfig) -> Self {
+        let pool = |(name, pool): (&PoolName, &SpeakerPool)| SpeakerConfigPool {
+            name: name.to_string(),
+            labels: pool.labels.clone(),
+            vanished: pool.vanished,
+        };
+        Self {
+            pools: config.pools.iter().map(pool).collect(),
+            l2_advertisements: config.l2_advertisements.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl TryFrom<&SpeakerConfigSpec> for SpeakerConfig {
+    type Error = ReadSpeakerConfigError;
+
+    fn try_from(spec: &SpeakerConfigSpec) -> Result<Self, ReadSpeakerConfigError> {
+        let pool = |pool: &SpeakerConfigPool| {
+            let known = SpeakerPool {
+                labels: pool.labels.clone(),
+                vanished: pool.vanished,
+            };
+            (PoolName::new(pool.name.clone()), known)
+        };
+        let item = |item: &SpeakerConfigL2Advertisement| {
+            item.try_into().map_err(|problem| ReadSpeakerConfigError {
+                advertisement: item.name.clone(),
+                problem,
+            })
+        };
+        Ok(Self {
+            pools: spec.pools.iter().map(pool).collect(),
+            l2_advertisements: spec
+                .l2_advertisements
+                .iter()
+                .map(item)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl From<&L2Advertisement> for SpeakerConfigL2Advertisement {
+    fn from(advertisement: &L2Advertisement) -> Self {
+        let selectors =
+            |selectors: &[model::LabelSelector]| selectors.iter().map(Into::into).collect();
+        let preferred = |preferred: &model::PreferredNodeSelector| PreferredNodeSelector {
+            weight: i64::from(preferred.weight),
+            preference: (&preferred.preference).into(),
+        };
+        let interface = |pattern: &InterfacePattern| pattern.as_str().to_owned();
+        Self {
+            name: advertisement.name.to_string(),
+            ip_address_pools: advertisement
+                .pools
+                .iter()
+                .map(PoolName::to_string)
+                .collect(),
+            ip_address_pool_selectors: selectors(&advertisement.pool_selectors),
+            service_selectors: selectors(&advertisement.service_selectors),
+            node_selectors: selectors(&advertisement.node_selectors),
+            interfaces: advertisement.interfaces.iter().map(interface).collect(),
+            preferred_node_selectors: advertisement
+                .preferred_node_selectors
+                .iter()
+                .map(preferred)
+                .collect(),
+            requires: advertisement.requires.clone(),
+        }
+    }
+}
+
+impl TryFrom<&SpeakerConfigL2Advertisement> for L2Advertisement {
+    type Error = Problem;
+
+    fn try_from(item: &SpeakerConfigL2Advertisement) -> Result<Self, Problem> {
+        let selectors = |selectors: &[LabelSelector]| {
+            selectors
+                .iter()
+                .map(TryInto::try_into)
+                .collect::<Result<_, Problem>>()
+        };
+        Ok(Self {
+            name: AdvertisementName::new(item.name.clone()),
+            pools: item.ip_address_pools.iter().map(PoolName::new).collect(),
+            pool_selectors: selectors(&item.ip_address_pool_selectors)?,
+            service_selectors: selectors(&item.service_selectors)?,
+            node_selectors: selectors(&item.node_selectors)?,
+            interfaces: item.interfaces.iter().map(InterfacePattern::new).collect(),
+            preferred_node_selectors: item
+                .preferred_node_selectors
+                .iter()
+                .map(preferred_node_selector)
+                .collect::<Result<_, _>>()?,
+            requires: item.requires.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! `SpeakerStatus`: what one speaker says of itself.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Most interfaces that a speaker lists: the object must not grow with the number of pods, and
+/// nobody announces on more.
+pub const MAX_INTERFACES: usize = 64;
+
+/// Nothing is ordered of a speaker here, so the kind has no `spec`; the derive asks for a struct
+/// to stand where one would be.
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "columns of one type are not duplicates"
+)]
+#[derive(
+    CustomResource, Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema,
+)]
+#[kube(
+    group = "seamark.io",
+    version = "v1beta1",
+    kind = "SpeakerStatus",
+    plural = "speakerstatuses",
+    shortname = "smstatus",
+    category = "seamark",
+    no_spec,
+    status = "SpeakerStatusStatus",
+    derive = "PartialEq",
+    doc = "What the speaker of one node says of itself; named like the node, written by that \
+           speaker alone. Nodes without one announce nothing.",
+    printcolumn(
+        name = "Config",
+        type_ = "integer",
+        json_path = ".status.configGeneration"
+    ),
+    printcolumn(
+        name = "Announced IPv4",
+        type_ = "integer",
+        json_path = ".status.announcedIPv4"
+    ),
+    printcolumn(
+        name = "Announced IPv6",
+        type_ = "integer",
+        json_path = ".status.announcedIPv6"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    )
+)]
+pub struct SpeakerStatusSpec {}
+
+/// What a speaker says of itself. Counts, and no list that grows with the cluster.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SpeakerStatusStatus {
+    /// Generation of the SpeakerConfig in force on this node. Absent until one was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_generation: Option<i64>,
+    /// Interfaces on which this speaker can announce, the first 64 by name.
+    #[serde(default)]
+    #[schemars(
+        length(max = MAX_INTERFACES),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
+    pub interfaces: Vec<SpeakerInterface>,
+    /// IPv4 addresses that this speaker announces.
+    #[serde(default, rename = "announcedIPv4")]
+    pub announced_ipv4: i64,
+    /// IPv6 addresses that this speaker announces.
+    #[serde(default, rename = "announcedIPv6")]
+    pub announced_ipv6: i64,
+    /// How many addresses this speaker does not announce, by reason.
+    #[serde(default)]
+    #[schemars(
+        length(max = 64),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["reason"])
+    )]
+    pub withheld: Vec<WithheldCount>,
+    /// What is amiss on this node, with what to do about it.
+    #[serde(default)]
+    #[schemars(extend(
+        "x-kubernetes-list-type" = "map",
+        "x-kubernetes-list-map-keys" = ["type"]
+    ))]
+    pub conditions: Vec<Condition>,
+}
+
+/// An interface on which a speaker can announce.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SpeakerInterface {
+    /// Name of the interface.
+    #[schemars(length(min = 1, max = 15))]
+    pub name: String,
+    /// Its MAC address, which clients see behind the addresses announced there.
+    #[schemars(length(max = 17))]
+    pub mac: String,
+}
+
+/// How many addresses are withheld for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WithheldCount {
+    /// The reason, one CamelCase word.
+    #[schemars(length(min = 1, max = 64))]
+    pub reason: String,
+    /// How many addresses.
+    pub count: i64,
+}
