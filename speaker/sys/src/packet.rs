@@ -147,7 +147,8 @@ impl PacketSocket {
         }
     }
 
-    /// Sends one whole Ethernet frame; never waits.
+    /// Sends one whole Ethernet frame, of the type that the socket is for ([`Protocol::of`]);
+    /// never waits.
     pub fn send(&self, frame: &[u8]) -> Result<(), SendError> {
         match self.try_send(frame) {
             // The kernel keeps "the link went down" for the next call, even if that comes after
@@ -198,6 +199,15 @@ const MULTICAST: libc::c_ushort = 0;
 const _: () = assert!(libc::PACKET_MR_MULTICAST == 0);
 
 impl Protocol {
+    /// Whose socket an Ethernet frame is to leave by, judged by its type alone; `None` for what is
+    /// neither ARP nor IPv6.
+    pub fn of(frame: &[u8]) -> Option<Self> {
+        let ethertype = frame.get(12..14)?;
+        [Self::Arp, Self::NeighborSolicitation]
+            .into_iter()
+            .find(|protocol| protocol.ethertype().to_be_bytes() == ethertype)
+    }
+
     fn ethertype(self) -> u16 {
         match self {
             Self::Arp => 0x0806,
@@ -314,6 +324,18 @@ mod tests {
         let interface = InterfaceIndex::new(3).expect("an index");
         let source = io::Error::from_raw_os_error(errno);
         OpenPacketSocketError::of(source, "bind", Protocol::Arp, interface).to_string()
+    }
+
+    #[test]
+    fn frames_are_told_by_their_type() {
+        let frame = |ethertype: [u8; 2]| [&[0; 12], &ethertype[..], &[0; 28]].concat();
+        assert_eq!(Protocol::of(&frame([8, 6])), Some(Protocol::Arp));
+        assert_eq!(
+            Protocol::of(&frame([0x86, 0xdd])),
+            Some(Protocol::NeighborSolicitation)
+        );
+        assert_eq!(Protocol::of(&frame([8, 0])), None);
+        assert_eq!(Protocol::of(&[0; 13]), None);
     }
 
     #[test]
