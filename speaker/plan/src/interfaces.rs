@@ -11,14 +11,14 @@ use crate::{Interface, InterfaceKind, Prefix, Withheld};
 
 /// The interfaces that can carry announcements at all, in the order of their names.
 pub(crate) struct Interfaces<'a> {
-    usable: Vec<&'a Interface>,
+    fit: Vec<&'a Interface>,
     /// Lists of names that were given out before, by the indices they are made of.
     shared: BTreeMap<Vec<usize>, Arc<[InterfaceName]>>,
 }
 
 /// What the advertisements that admit a VIP say about interfaces.
 pub(crate) struct Wanted {
-    /// For each usable interface, whether a pattern names it.
+    /// For each fit interface, whether a pattern names it.
     named: Vec<bool>,
     /// Whether an advertisement leaves the choice to us.
     automatic: bool,
@@ -26,10 +26,10 @@ pub(crate) struct Wanted {
 
 impl<'a> Interfaces<'a> {
     pub(crate) fn new(interfaces: &'a [Interface]) -> Self {
-        let mut usable: Vec<_> = interfaces.iter().filter(|i| is_usable(i)).collect();
-        usable.sort_unstable();
+        let mut fit: Vec<_> = interfaces.iter().filter(|i| i.is_fit()).collect();
+        fit.sort_unstable();
         let shared = BTreeMap::new();
-        Self { usable, shared }
+        Self { fit, shared }
     }
 
     pub(crate) fn wanted(&self, advertisements: &[&L2Advertisement]) -> Wanted {
@@ -38,7 +38,7 @@ impl<'a> Interfaces<'a> {
             advertisements.any(|a| a.names_interface(&interface.name))
         };
         Wanted {
-            named: self.usable.iter().map(named).collect(),
+            named: self.fit.iter().map(named).collect(),
             automatic: advertisements.iter().any(|a| a.interfaces.is_empty()),
         }
     }
@@ -46,7 +46,7 @@ impl<'a> Interfaces<'a> {
     /// What is wanted when no advertisement can be asked: our own choice.
     pub(crate) fn unasked(&self) -> Wanted {
         Wanted {
-            named: vec![false; self.usable.len()],
+            named: vec![false; self.fit.len()],
             automatic: true,
         }
     }
@@ -59,7 +59,7 @@ impl<'a> Interfaces<'a> {
     ) -> Result<Arc<[InterfaceName]>, Withheld> {
         let mut chosen = self.admitted(vip, wanted);
         if !chosen.iter().any(|&i| self.is_up(i)) {
-            return Err(match chosen.iter().find_map(|&i| self.usable.get(i)) {
+            return Err(match chosen.iter().find_map(|&i| self.fit.get(i)) {
                 Some(interface) => Withheld::LinkDown {
                     interface: interface.name.clone(),
                 },
@@ -76,7 +76,7 @@ impl<'a> Interfaces<'a> {
     /// Everything that the advertisements admit, up or down: what they name, and where one names
     /// nothing, those whose prefix holds the VIP, else the way out by the default route.
     fn admitted(&self, vip: IpAddr, wanted: &Wanted) -> Vec<usize> {
-        let indexed = || self.usable.iter().enumerate();
+        let indexed = || self.fit.iter().enumerate();
         let mut admitted: Vec<usize> = (wanted.named.iter().enumerate())
             .filter_map(|(i, named)| named.then_some(i))
             .collect();
@@ -99,7 +99,7 @@ impl<'a> Interfaces<'a> {
     /// Of interfaces that share a prefix, and so a segment, one acts: the one whose prefix holds
     /// the VIP, then the first by name.
     fn one_for_each_segment(&self, vip: IpAddr, mut chosen: Vec<usize>) -> Vec<usize> {
-        let interface = |i: usize| self.usable.get(i);
+        let interface = |i: usize| self.fit.get(i);
         chosen.sort_by_key(|&i| (Reverse(interface(i).is_some_and(|x| holds(x, vip))), i));
         let mut acting: Vec<usize> = Vec::with_capacity(chosen.len());
         for i in chosen {
@@ -116,9 +116,9 @@ impl<'a> Interfaces<'a> {
     }
 
     fn names(&mut self, chosen: Vec<usize>) -> Arc<[InterfaceName]> {
-        let usable = &self.usable;
+        let fit = &self.fit;
         let names = |chosen: &Vec<usize>| {
-            let interfaces = chosen.iter().filter_map(|&i| usable.get(i));
+            let interfaces = chosen.iter().filter_map(|&i| fit.get(i));
             interfaces.map(|interface| interface.name.clone()).collect()
         };
         match self.shared.get(&chosen) {
@@ -132,25 +132,27 @@ impl<'a> Interfaces<'a> {
     }
 
     fn is_up(&self, index: usize) -> bool {
-        self.usable.get(index).is_some_and(|interface| interface.up)
+        self.fit.get(index).is_some_and(|interface| interface.up)
     }
 }
 
-/// Whether clients can be behind an interface at all. Pods' veths have no prefix of their own; a
-/// veth that has one, or the default route, is the way out of a node that is a container itself.
-fn is_usable(interface: &Interface) -> bool {
-    let fit = match interface.kind {
-        InterfaceKind::Ethernet | InterfaceKind::Bridge { uplink: true } => true,
-        InterfaceKind::Veth => {
-            interface.default_route_v4
-                || interface.default_route_v6
-                || interface.prefixes.iter().any(Prefix::tells_a_segment)
-        }
-        InterfaceKind::Bridge { uplink: false }
-        | InterfaceKind::Internal
-        | InterfaceKind::Tunnel => false,
-    };
-    fit && !interface.enslaved
+impl Interface {
+    /// Whether clients can be behind it at all. Pods' veths have no prefix of their own; a veth
+    /// that has one, or the default route, is the way out of a node that is a container itself.
+    pub fn is_fit(&self) -> bool {
+        let fit = match self.kind {
+            InterfaceKind::Ethernet | InterfaceKind::Bridge { uplink: true } => true,
+            InterfaceKind::Veth => {
+                self.default_route_v4
+                    || self.default_route_v6
+                    || self.prefixes.iter().any(Prefix::tells_a_segment)
+            }
+            InterfaceKind::Bridge { uplink: false }
+            | InterfaceKind::Internal
+            | InterfaceKind::Tunnel => false,
+        };
+        fit && !self.enslaved
+    }
 }
 
 fn holds(interface: &Interface, vip: IpAddr) -> bool {
