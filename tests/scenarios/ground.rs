@@ -30,6 +30,10 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             tools_hold,
         )
         .on(ground),
+        Scenario::new(
+            "both binaries become ready with the roles that ship, and again after a kill",
+            become_ready,
+        ),
     ]
 }
 
@@ -167,4 +171,31 @@ fn tools_hold(lab: &mut Lab) -> Result<()> {
         "web-1 is not where it was"
     );
     Ok(())
+}
+
+fn become_ready(lab: &mut Lab) -> Result<()> {
+    lab.start_seamark()?;
+    let parts = lab.parts();
+    ensure!(
+        parts.len() == 4,
+        "one controller and three speakers: {parts:?}"
+    );
+    for part in &parts {
+        lab.wait_ready(part)?;
+        ensure!(
+            lab.metrics(part)?.contains("# EOF"),
+            "{part:?} shows no OpenMetrics"
+        );
+        ensure!(lab.process(part)?.rss_kib()? > 0, "{part:?} has no memory");
+    }
+    for part in &parts {
+        lab.kill(part)?;
+        ensure!(
+            !lab.process(part)?.is_running(),
+            "{part:?} outlives SIGKILL"
+        );
+        lab.restart(part)?;
+    }
+    parts.iter().try_for_each(|part| lab.wait_ready(part))?;
+    parts.iter().try_for_each(|part| lab.stop(part))
 }

@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 use crate::{eventually, shell};
 
 /// How long a process may take to end by itself before it is killed.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Order of ending: all of one stage together, then the next. etcd goes last, or the API server
 /// hangs for ten seconds.
