@@ -66,6 +66,9 @@ fn questions_to_other_stations_and_groups_are_not_answered() {
             );
         }
     }
+    let group_of_a_unicast_address = changed("ns_unicast", 0, &[0x33, 0x33, 0, 0, 2, 0]);
+    let other = (0, vec![DropCause::OtherDestination]);
+    assert_eq!(outcome(&group_of_a_unicast_address), other);
     for name in ["ns_multicast", "ns_unicast", "ns_dad"] {
         let broadcast = changed(name, 0, &Mac::BROADCAST.0);
         assert_eq!(
@@ -88,8 +91,20 @@ fn frames_of_our_own_are_not_answered() {
         let frame = changed(name, 6, &OURS.0);
         assert_eq!(outcome(&frame), (0, vec![DropCause::OwnFrame]), "{name}");
     }
-    let spoofed = changed("arp_request", 22, &OURS.0);
-    assert_eq!(outcome(&spoofed), (0, vec![DropCause::OwnFrame]));
+    let spoofed_arp = changed("arp_request", 22, &OURS.0);
+    let mut spoofed_ns = changed("ns_multicast", 80, &OURS.0);
+    spoofed_ns[58..60].copy_from_slice(&(0x63_u16 - 0x0a).to_be_bytes());
+    for spoofed in [spoofed_arp, spoofed_ns] {
+        assert_eq!(outcome(&spoofed), (0, vec![DropCause::OwnFrame]));
+    }
+}
+
+/// The reserved field, which is ignored, keeps the checksum right where a test changes others.
+#[test]
+fn an_asker_that_uses_the_vip_as_its_own_address_is_not_answered() {
+    let mut frame = changed("ns_multicast", 36, &[0x02, 0x00]);
+    frame[58..60].copy_from_slice(&(!(0x200_u16 - 0x63)).to_be_bytes());
+    assert_eq!(outcome(&frame), (0, vec![DropCause::NoQuestion]));
 }
 
 /// They tell, they do not ask.
