@@ -6,14 +6,11 @@ use std::net::IpAddr;
 
 use model::{Allocation, IpFamily, PoolName, Uid};
 
-/// The entries and their indices, which always agree.
+/// The entries and their index, which always agree.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger {
     entries: BTreeMap<IpAddr, Allocation>,
-    /// Sorted addresses; nearly always one or two. Only looked up, never walked, so a hash map
-    /// changes no answer; it takes a third off the cost of an allocation.
-    by_uid: HashMap<Uid, Vec<IpAddr>>,
-    by_pool: BTreeMap<PoolName, Assigned>,
+    index: Index,
 }
 
 /// How many addresses name a pool.
@@ -26,46 +23,25 @@ pub(crate) struct Assigned {
 impl Ledger {
     /// Takes an entry and returns the one that it replaces.
     pub(crate) fn insert(&mut self, allocation: Allocation) -> Option<Allocation> {
-        let address = allocation.address;
-        let earlier = match self.entries.entry(address) {
+        match self.entries.entry(allocation.address) {
             Entry::Vacant(vacant) => {
-                index(
-                    &mut self.by_uid,
-                    &mut self.by_pool,
-                    vacant.insert(allocation),
-                );
-                return None;
+                self.index.add(&allocation);
+                vacant.insert(allocation);
+                None
             }
-            Entry::Occupied(mut occupied) => occupied.insert(allocation),
-        };
-        self.unindex(&earlier);
-        let present = self.entries.get(&address)?;
-        index(&mut self.by_uid, &mut self.by_pool, present);
-        Some(earlier)
+            Entry::Occupied(mut occupied) => {
+                self.index.remove(occupied.get());
+                self.index.add(&allocation);
+                Some(occupied.insert(allocation))
+            }
+        }
     }
 
     /// Drops an entry and returns it.
     pub(crate) fn remove(&mut self, address: IpAddr) -> Option<Allocation> {
         let earlier = self.entries.remove(&address)?;
-        self.unindex(&earlier);
+        self.index.remove(&earlier);
         Some(earlier)
-    }
-
-    fn unindex(&mut self, earlier: &Allocation) {
-        for holder in &earlier.holders {
-            if let Some(addresses) = self.by_uid.get_mut(&holder.uid) {
-                addresses.retain(|held| *held != earlier.address);
-                if addresses.is_empty() {
-                    self.by_uid.remove(&holder.uid);
-                }
-            }
-        }
-        if let Some(assigned) = self.by_pool.get_mut(&earlier.pool) {
-            *assigned.of(earlier.address) -= 1;
-            if *assigned == Assigned::default() {
-                self.by_pool.remove(&earlier.pool);
-            }
-        }
     }
 
     /// The entry of an address.
@@ -83,35 +59,64 @@ impl Ledger {
         &'a self,
         uid: &Uid,
     ) -> impl Iterator<Item = &'a Allocation> + use<'a> {
-        let addresses = self.by_uid.get(uid).map(Vec::as_slice).unwrap_or_default();
-        addresses
-            .iter()
-            .filter_map(|address| self.entries.get(address))
+        let held = self.index.by_uid.get(uid);
+        let addresses = held.into_iter().flat_map(Held::addresses);
+        addresses.filter_map(|address| self.entries.get(&address))
     }
 
     /// How many addresses name a pool.
     pub(crate) fn assigned(&self, pool: &PoolName) -> Assigned {
-        self.by_pool.get(pool).copied().unwrap_or_default()
+        self.index.by_pool.get(pool).copied().unwrap_or_default()
     }
 }
 
-fn index(
-    by_uid: &mut HashMap<Uid, Vec<IpAddr>>,
-    by_pool: &mut BTreeMap<PoolName, Assigned>,
-    allocation: &Allocation,
-) {
-    for holder in &allocation.holders {
-        let addresses = by_uid.entry(holder.uid.clone()).or_default();
-        if let Err(at) = addresses.binary_search(&allocation.address) {
-            addresses.insert(at, allocation.address);
+#[derive(Debug, Clone, Default)]
+struct Index {
+    /// Only looked up, never walked, so a hash map changes no answer; it takes a third off the cost
+    /// of an allocation.
+    by_uid: HashMap<Uid, Held>,
+    by_pool: BTreeMap<PoolName, Assigned>,
+}
+
+impl Index {
+    fn add(&mut self, allocation: &Allocation) {
+        let address = allocation.address;
+        for holder in &allocation.holders {
+            match self.by_uid.get_mut(&holder.uid) {
+                Some(held) => held.add(address),
+                None => {
+                    self.by_uid.insert(holder.uid.clone(), Held::new(address));
+                }
+            }
+        }
+        match self.by_pool.get_mut(&allocation.pool) {
+            Some(assigned) => *assigned.of(address) += 1,
+            None => {
+                let mut assigned = Assigned::default();
+                *assigned.of(address) += 1;
+                self.by_pool.insert(allocation.pool.clone(), assigned);
+            }
         }
     }
-    if let Some(assigned) = by_pool.get_mut(&allocation.pool) {
-        *assigned.of(allocation.address) += 1;
-    } else {
-        let mut assigned = Assigned::default();
-        *assigned.of(allocation.address) += 1;
-        by_pool.insert(allocation.pool.clone(), assigned);
+
+    fn remove(&mut self, allocation: &Allocation) {
+        let address = allocation.address;
+        for holder in &allocation.holders {
+            if let Some(held) = self.by_uid.get_mut(&holder.uid) {
+                match held.without(address) {
+                    Some(rest) => *held = rest,
+                    None => {
+                        self.by_uid.remove(&holder.uid);
+                    }
+                }
+            }
+        }
+        if let Some(assigned) = self.by_pool.get_mut(&allocation.pool) {
+            *assigned.of(address) -= 1;
+            if *assigned == Assigned::default() {
+                self.by_pool.remove(&allocation.pool);
+            }
+        }
     }
 }
 
@@ -121,5 +126,45 @@ impl Assigned {
             IpFamily::V4 => &mut self.v4,
             IpFamily::V6 => &mut self.v6,
         }
+    }
+}
+
+/// The addresses of one Service, never none. Most hold one, which needs no list.
+#[derive(Debug, Clone)]
+struct Held {
+    lowest: IpAddr,
+    /// The others, in order.
+    others: Vec<IpAddr>,
+}
+
+impl Held {
+    fn new(address: IpAddr) -> Self {
+        Self {
+            lowest: address,
+            others: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, address: IpAddr) {
+        if address == self.lowest {
+            return;
+        }
+        let higher = self.lowest.max(address);
+        self.lowest = self.lowest.min(address);
+        if let Err(at) = self.others.binary_search(&higher) {
+            self.others.insert(at, higher);
+        }
+    }
+
+    /// What remains without this address; `None` if nothing does.
+    fn without(&self, address: IpAddr) -> Option<Self> {
+        let mut rest = self.addresses().filter(|held| *held != address);
+        let lowest = rest.next()?;
+        let others = rest.collect();
+        Some(Self { lowest, others })
+    }
+
+    fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        std::iter::once(self.lowest).chain(self.others.iter().copied())
     }
 }
