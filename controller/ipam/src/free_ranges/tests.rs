@@ -65,8 +65,8 @@ fn a_range_of_avoided_numbers_only_is_empty() {
     }
 }
 
-/// Small numbers around two boundaries of 256, so that most operations meet.
-const SPAN: u128 = 600;
+/// Numbers around a boundary of 256, so few that most operations meet.
+const NUMBERS: std::ops::Range<u128> = 235..280;
 
 fn avoid() -> impl Strategy<Value = Avoid> {
     prop_oneof![Just(Avoid::Nothing), Just(Avoid::ZeroAnd255)]
@@ -83,8 +83,8 @@ proptest! {
     #[test]
     fn free_ranges_are_a_set_of_numbers(
         avoid in avoid(),
-        pieces in prop::collection::vec((0..SPAN, 0..40_u128), 1..8),
-        script in prop::collection::vec((any::<bool>(), 0..SPAN + 50), 0..200),
+        pieces in prop::collection::vec((NUMBERS, 0..20_u128), 1..4),
+        script in prop::collection::vec((any::<bool>(), NUMBERS), 0..200),
     ) {
         let mut free = FreeRanges::new(avoid);
         let mut space: RangeSetBlaze<u128> = RangeSetBlaze::new();
@@ -111,7 +111,7 @@ proptest! {
 
     #[test]
     fn range_sets_are_sets_of_numbers(
-        script in prop::collection::vec((any::<bool>(), 0..SPAN, 0..60_u128), 0..60),
+        script in prop::collection::vec((any::<bool>(), NUMBERS, 0..10_u128), 0..60),
     ) {
         let mut set = RangeSet::default();
         let mut oracle: RangeSetBlaze<u128> = RangeSetBlaze::new();
