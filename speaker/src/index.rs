@@ -1,0 +1,227 @@
+//! What this speaker has read, as the facts that plans are made of.
+//!
+//! ```text
+//! watch ×6 ──Event──▶ Reading (is the list to be believed?) ──▶ Objects ──▶ plan::Snapshot
+//! interfaces ──Event─────────────────────────────────────────────────────▶      │
+//!                              accept ◀── what was announced ◀── plan::plan ◀────┘
+//! ```
+//!
+//! Synchronous, and of no object more than plans need.
+
+mod config;
+mod endpoints;
+mod ledger;
+mod nodes;
+mod reading;
+mod services;
+mod speakers;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Instant;
+
+use crds::{IPAllocation, SpeakerConfig};
+use l2::Mac;
+use model::{InterfaceName, LoadBalancerClasses, NodeName, Uid};
+use plan::{Announced, Interface, ServiceState, Snapshot};
+use runtime::watch::WatchEvent;
+
+use crate::slim::{SlimEndpointSlice, SlimNode, SlimService, SlimSpeakerStatus};
+use config::Config;
+use endpoints::{Endpoints, Slices};
+use ledger::Ledger;
+use nodes::Nodes;
+use reading::Reading;
+use services::Services;
+use speakers::{Speakers, Statuses};
+
+/// Something that was read.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Services of type LoadBalancer.
+    Service(WatchEvent<SlimService>),
+    /// EndpointSlices of Services that are not headless.
+    EndpointSlice(WatchEvent<SlimEndpointSlice>),
+    /// Nodes.
+    Node(WatchEvent<SlimNode>),
+    /// The ledger.
+    Allocation(WatchEvent<IPAllocation>),
+    /// The settled configuration.
+    SpeakerConfig(WatchEvent<SpeakerConfig>),
+    /// The nodes that have a speaker.
+    SpeakerStatus(WatchEvent<SlimSpeakerStatus>),
+    /// This node's interfaces, all of them, each with its Ethernet address.
+    Interfaces(Vec<(Interface, Option<Mac>)>),
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub(crate) struct Index {
+    facts: Snapshot,
+    classes: LoadBalancerClasses,
+    endpoints: Endpoints,
+    speakers: Speakers,
+    config_generation: Option<i64>,
+    own_uid: Option<String>,
+    macs: BTreeMap<InterfaceName, Mac>,
+    readings: Readings,
+}
+
+#[derive(Debug, Default)]
+struct Readings {
+    services: Reading,
+    slices: Reading,
+    nodes: Reading,
+    ledger: Reading,
+    config: Reading,
+    statuses: Reading,
+    interfaces: bool,
+}
+
+impl Index {
+    /// Nothing is known yet.
+    pub(crate) fn new(node: NodeName, classes: LoadBalancerClasses) -> Self {
+        Self {
+            facts: Snapshot::new(node),
+            classes,
+            endpoints: Endpoints::default(),
+            speakers: Speakers::default(),
+            config_generation: None,
+            own_uid: None,
+            macs: BTreeMap::new(),
+            readings: Readings::default(),
+        }
+    }
+
+    /// Takes what was read; says whether anything changed that a plan or a status could show.
+    pub(crate) fn apply(&mut self, event: Event, now: Instant) -> bool {
+        let Self {
+            facts,
+            classes,
+            endpoints,
+            speakers,
+            config_generation,
+            own_uid,
+            readings,
+            ..
+        } = self;
+        match event {
+            Event::Service(event) => {
+                let mut services = Services {
+                    facts,
+                    classes,
+                    endpoints,
+                };
+                readings.services.follow("services", event, &mut services)
+            }
+            Event::EndpointSlice(event) => {
+                let mut slices = Slices { facts, endpoints };
+                readings.slices.follow("endpointslices", event, &mut slices)
+            }
+            Event::Node(event) => {
+                let mut nodes = Nodes { facts, own_uid };
+                readings.nodes.follow("nodes", event, &mut nodes)
+            }
+            Event::Allocation(event) => {
+                let mut ledger = Ledger { facts };
+                readings.ledger.follow("ipallocations", event, &mut ledger)
+            }
+            Event::SpeakerConfig(event) => {
+                let mut config = Config {
+                    facts,
+                    generation: config_generation,
+                };
+                readings.config.follow("speakerconfigs", event, &mut config)
+            }
+            Event::SpeakerStatus(event) => {
+                let mut statuses = Statuses {
+                    facts,
+                    speakers,
+                    now,
+                };
+                readings
+                    .statuses
+                    .follow("speakerstatuses", event, &mut statuses)
+            }
+            Event::Interfaces(seen) => self.see(seen),
+        }
+    }
+
+    fn see(&mut self, seen: Vec<(Interface, Option<Mac>)>) -> bool {
+        let first = !std::mem::replace(&mut self.readings.interfaces, true);
+        let macs = seen
+            .iter()
+            .filter_map(|(interface, mac)| Some((interface.name.clone(), (*mac)?)));
+        let macs: BTreeMap<_, _> = macs.collect();
+        let interfaces: Vec<_> = seen.into_iter().map(|(interface, _)| interface).collect();
+        let changed = interfaces != self.facts.interfaces || macs != self.macs;
+        self.facts.interfaces = interfaces;
+        self.macs = macs;
+        changed || first
+    }
+
+    /// Whether everything was read once: before that, a plan could announce what a healthy node
+    /// announces.
+    pub(crate) fn is_complete(&self) -> bool {
+        let Readings {
+            services,
+            slices,
+            nodes,
+            ledger,
+            config,
+            statuses,
+            interfaces,
+        } = &self.readings;
+        let watched = [services, slices, nodes, ledger, config, statuses];
+        *interfaces && watched.iter().all(|reading| reading.is_complete())
+    }
+
+    /// The facts as they stand.
+    pub(crate) fn facts(&self) -> &Snapshot {
+        &self.facts
+    }
+
+    /// Takes what was planned from these facts, so that the next plan can go on with it. A Service
+    /// that is missing is of interest only while something is announced for it.
+    pub(crate) fn accept(&mut self, announced: BTreeMap<IpAddr, Announced>) {
+        self.facts.announced = announced;
+        let announced = self.facts.announced.values();
+        let announced: BTreeSet<&Uid> = announced.map(|announced| &announced.service.uid).collect();
+        self.facts.services.retain(|_, state| match state {
+            ServiceState::Present(_) => true,
+            ServiceState::Missing(service) => announced.contains(&service.holder.uid),
+        });
+    }
+
+    /// When [`Self::expire`] has something to do.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.speakers.deadline()
+    }
+
+    /// Lets go of what was kept for a time only; says whether a plan could see it.
+    pub(crate) fn expire(&mut self, now: Instant) -> bool {
+        self.speakers.expire(&mut self.facts, now)
+    }
+
+    /// The generation of the SpeakerConfig in force.
+    pub(crate) fn config_generation(&self) -> Option<i64> {
+        self.config_generation
+    }
+
+    /// The uid of this node's Node object.
+    pub(crate) fn own_uid(&self) -> Option<&str> {
+        self.own_uid.as_deref()
+    }
+
+    /// The Ethernet address of an interface, if it has one.
+    pub(crate) fn mac(&self, interface: &InterfaceName) -> Option<Mac> {
+        self.macs.get(interface).copied()
+    }
+
+    /// Whether this node's SpeakerStatus is there.
+    pub(crate) fn has_own_status(&self) -> bool {
+        self.speakers.has(&self.facts.node)
+    }
+}
