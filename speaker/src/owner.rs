@@ -1,0 +1,225 @@
+//! The one task that owns the speaker's state.
+//!
+//! ```text
+//! watches, interfaces ──Event──▶ Index ──facts──▶ plan ──watch (latest)──▶ layer 2 thread
+//! layer 2 thread ─────Report──▶ Driver ─┐           │
+//!                                       └─▶ Standing┴──watch (latest)──▶ status writer
+//! ```
+//!
+//! The first change after a quiet time is planned at once; while changes keep coming, a plan is
+//! made every [`PACE`], so that a burst of a thousand Services costs some dozens of plans. Before
+//! everything was read once there is no plan at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::InterfaceName;
+use plan::{Announced, Plan, Transition};
+use runtime::admin::{Gate, Health};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::driver::Driver;
+use crate::index::{Event, Index};
+use crate::layer2;
+use crate::metrics::{Counts, PlanMetrics};
+use crate::standing::Standing;
+
+/// The least time between two plans.
+const PACE: Duration = Duration::from_millis(10);
+
+/// How often the loop turns when nothing happens, for /healthz.
+const BEAT: Duration = Duration::from_secs(10);
+
+/// How much is taken from the channel at once.
+const BATCH: usize = 256;
+
+/// What comes in.
+#[derive(Debug)]
+pub(crate) struct Inlets {
+    pub(crate) events: mpsc::Receiver<Event>,
+    pub(crate) reports: mpsc::Receiver<layer2::Report>,
+}
+
+/// Where results go. A receiver that is slow sees the latest one.
+#[derive(Debug)]
+pub(crate) struct Outlets {
+    pub(crate) plans: watch::Sender<layer2::Desired>,
+    pub(crate) standing: watch::Sender<Option<Standing>>,
+    pub(crate) metrics: PlanMetrics,
+    pub(crate) health: Health,
+    /// Opened by the first plan.
+    pub(crate) planned: Gate,
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub(crate) struct Owner {
+    index: Index,
+    driver: Driver,
+    outlets: Outlets,
+    counts: Option<Counts>,
+    /// Whether this node's Node object is known to be absent, which was said then.
+    homeless: bool,
+    /// When the next plan is to be made, if anything has changed since the last.
+    due: Option<Instant>,
+    last: Option<Instant>,
+}
+
+impl Owner {
+    pub(crate) fn new(index: Index, outlets: Outlets) -> Self {
+        Self {
+            index,
+            driver: Driver::default(),
+            outlets,
+            counts: None,
+            homeless: false,
+            due: None,
+            last: None,
+        }
+    }
+
+    /// Runs until shutdown.
+    pub(crate) async fn run(mut self, mut inlets: Inlets, shutdown: CancellationToken) {
+        let mut events = Vec::with_capacity(BATCH);
+        let mut reports = Vec::with_capacity(BATCH);
+        loop {
+            self.outlets.health.beat();
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                Some(()) = some(inlets.reports.recv_many(&mut reports, BATCH)) => {
+                    for report in reports.drain(..) {
+                        report.log();
+                        self.driver.apply(report);
+                    }
+                    self.publish();
+                }
+                Some(()) = some(inlets.events.recv_many(&mut events, BATCH)) => {}
+                () = sleep_until(self.wake()) => {}
+            }
+            self.take(&mut events, Instant::now());
+        }
+    }
+
+    /// Takes what was read, and plans if it is time.
+    fn take(&mut self, events: &mut Vec<Event>, now: Instant) {
+        let mut changed = self.index.expire(now.into_std());
+        for event in events.drain(..) {
+            changed |= self.index.apply(event, now.into_std());
+        }
+        if changed && self.index.is_complete() {
+            let earliest = self.last.map_or(now, |last| last + PACE);
+            self.due.get_or_insert(earliest);
+        }
+        if self.due.is_some_and(|due| due <= now) {
+            self.due = None;
+            self.last = Some(now);
+            self.plan();
+        }
+    }
+
+    /// Says once that nothing can be announced because this node is none of the cluster's.
+    fn look_for_node(&mut self) {
+        let facts = self.index.facts();
+        let absent = !facts.nodes.contains_key(&facts.node);
+        if absent && !self.homeless {
+            tracing::warn!(
+                node = %facts.node,
+                "there is no Node of this name; give the right one with --node-name"
+            );
+        }
+        self.homeless = absent;
+    }
+
+    fn plan(&mut self) {
+        self.look_for_node();
+        let started = Instant::now();
+        let plan = plan::plan(self.index.facts());
+        let took = started.elapsed();
+        self.send(&plan);
+        tell(&self.index.facts().announced, &plan);
+        self.outlets
+            .metrics
+            .planned(&plan, took, self.index.config_generation());
+        self.counts = Some(Counts::of(&plan));
+        self.index.accept(plan.announced);
+        self.outlets.planned.open();
+        self.publish();
+    }
+
+    /// Gives the driver its part, if that has changed, with what has not shared with the last one.
+    fn send(&self, plan: &Plan) {
+        self.outlets.plans.send_if_modified(|sent| {
+            let shared = |(interface, new): (&InterfaceName, &Arc<BTreeSet<IpAddr>>)| {
+                let old = sent.get(interface).filter(|old| *old == new);
+                (interface.clone(), Arc::clone(old.unwrap_or(new)))
+            };
+            let changed = **sent != plan.l2;
+            if changed {
+                *sent = Arc::new(plan.l2.iter().map(shared).collect());
+            }
+            changed
+        });
+    }
+
+    /// Gives the status writer what there is to say, once there is anything.
+    fn publish(&self) {
+        let Some(counts) = &self.counts else { return };
+        let standing = Standing::new(&self.index, counts, &self.driver);
+        self.outlets.standing.send_if_modified(|said| {
+            let changed = said.as_ref() != Some(&standing);
+            if changed {
+                *said = Some(standing);
+            }
+            changed
+        });
+    }
+
+    fn wake(&self) -> Instant {
+        let beat = Instant::now() + BEAT;
+        let expiry = self.index.deadline().map(Instant::from_std);
+        let wakes = [self.due, expiry].into_iter().flatten();
+        wakes.fold(beat, Instant::min)
+    }
+}
+
+/// Nothing, for ever, once the senders of a channel are gone.
+async fn some(received: impl Future<Output = usize>) -> Option<()> {
+    (received.await > 0).then_some(())
+}
+
+/// One line for each address that begins or ceases.
+fn tell(before: &BTreeMap<IpAddr, Announced>, plan: &Plan) {
+    for transition in plan::transitions(before, plan) {
+        match transition {
+            Transition::Announce {
+                address,
+                service,
+                interfaces,
+            } => {
+                let names: Vec<&str> = interfaces.iter().map(InterfaceName::as_str).collect();
+                let interface = names.join(",");
+                tracing::info!(vip = %address, service = %service.service, interface, "announcing");
+            }
+            Transition::Withdraw {
+                address,
+                service,
+                why,
+            } => {
+                tracing::info!(
+                    vip = %address,
+                    service = %service.service,
+                    reason = %why,
+                    "withdrawing"
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

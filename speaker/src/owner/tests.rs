@@ -1,0 +1,239 @@
+use std::net::IpAddr;
+
+use plan::Interface;
+use prometheus_client::registry::Registry;
+use runtime::admin::Readiness;
+use tokio::time::{advance, timeout};
+
+use super::*;
+use crate::index::tests::world::{Objects, VIPS, applied, deleted, entry, interfaces, service};
+use crate::metrics::Metrics;
+
+/// An owner that runs, and what it can be reached by.
+struct Rig {
+    events: mpsc::Sender<Event>,
+    reports: mpsc::Sender<layer2::Report>,
+    plans: watch::Receiver<layer2::Desired>,
+    standing: watch::Receiver<Option<Standing>>,
+    registry: Registry,
+}
+
+fn rig() -> Rig {
+    let (events, inlet) = mpsc::channel(BATCH);
+    let (reports, reported) = mpsc::channel(BATCH);
+    let (plans, desired) = watch::channel(layer2::Desired::default());
+    let (standing, standings) = watch::channel(None);
+    let mut registry = Registry::default();
+    let outlets = Outlets {
+        plans,
+        standing,
+        metrics: Metrics::register(&mut registry).plans,
+        health: Health::new(Duration::MAX),
+        planned: Readiness::default().gate("first plan"),
+    };
+    let classes = model::LoadBalancerClasses::new(true, []);
+    let index = Index::new(model::NodeName::new("n1"), classes);
+    let inlets = Inlets {
+        events: inlet,
+        reports: reported,
+    };
+    tokio::spawn(Owner::new(index, outlets).run(inlets, CancellationToken::new()));
+    Rig {
+        events,
+        reports,
+        plans: desired,
+        standing: standings,
+        registry,
+    }
+}
+
+impl Rig {
+    /// A rig that has read what a cluster of one node has, and has planned.
+    async fn planned(objects: &Objects) -> Self {
+        let mut rig = rig();
+        for event in objects.lists() {
+            rig.events.send(event).await.unwrap();
+        }
+        rig.standing.changed().await.unwrap();
+        rig
+    }
+
+    /// The addresses that the driver is to answer.
+    fn answered(&self) -> BTreeSet<IpAddr> {
+        self.plans
+            .borrow()
+            .values()
+            .flat_map(|addresses| addresses.iter().copied())
+            .collect()
+    }
+
+    /// What /metrics shows under a name.
+    fn metric(&self, name: &str) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+        line.rsplit(' ').next().unwrap().to_owned()
+    }
+}
+
+fn vips() -> BTreeSet<IpAddr> {
+    VIPS.iter().map(|vip| vip.parse().unwrap()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn announces_nothing_before_everything_was_read_once() {
+    let mut lists = Objects::of(&["n1"]).lists();
+    let last = lists.pop().unwrap();
+    let mut rig = rig();
+    for event in lists {
+        rig.events.send(event).await.unwrap();
+    }
+    assert!(
+        timeout(Duration::from_secs(60), rig.plans.changed())
+            .await
+            .is_err()
+    );
+    assert_eq!(*rig.standing.borrow(), None);
+    rig.events.send(last).await.unwrap();
+    rig.plans.changed().await.unwrap();
+    assert_eq!(rig.answered(), vips());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_change_after_a_quiet_time_is_planned_at_once() {
+    let mut rig = Rig::planned(&Objects::of(&["n1"])).await;
+    rig.plans.mark_unchanged();
+    advance(PACE).await;
+    let sent = Instant::now();
+    rig.events
+        .send(Event::Service(deleted(&service("web", &VIPS))))
+        .await
+        .unwrap();
+    rig.plans.changed().await.unwrap();
+    assert_eq!(sent.elapsed(), Duration::ZERO);
+    assert_eq!(rig.answered(), BTreeSet::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_costs_a_plan_every_ten_milliseconds_and_loses_nothing() {
+    let bare = Objects {
+        services: Vec::new(),
+        entries: Vec::new(),
+        ..Objects::of(&["n1"])
+    };
+    let mut rig = Rig::planned(&bare).await;
+    let before: u64 = rig.metric("seamark_plans_total").parse().unwrap();
+    let started = Instant::now();
+    for number in 0..200 {
+        let (name, vip) = (format!("web-{number}"), format!("10.99.0.{number}"));
+        rig.events
+            .send(Event::Allocation(applied(&entry(&vip, Some(&name)))))
+            .await
+            .unwrap();
+        rig.events
+            .send(Event::Service(applied(&service(&name, &[&vip]))))
+            .await
+            .unwrap();
+        advance(Duration::from_micros(100)).await;
+    }
+    rig.plans
+        .wait_for(|plan| plan.values().any(|vips| vips.len() == 200))
+        .await
+        .unwrap();
+    let plans = rig.metric("seamark_plans_total").parse::<u64>().unwrap() - before;
+    let allowed = started.elapsed().as_millis() / PACE.as_millis() + 2;
+    assert!(
+        u128::from(plans) <= allowed,
+        "{plans} plans where {allowed} are allowed"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_changes_nothing_is_not_planned() {
+    let objects = Objects::of(&["n1"]);
+    let mut rig = Rig::planned(&objects).await;
+    let before = rig.metric("seamark_plans_total");
+    rig.plans.mark_unchanged();
+    for event in objects.lists() {
+        rig.events.send(event).await.unwrap();
+    }
+    assert!(
+        timeout(Duration::from_secs(600), rig.plans.changed())
+            .await
+            .is_err()
+    );
+    assert_eq!(rig.metric("seamark_plans_total"), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_that_did_not_change_is_shared_with_the_plan_before() {
+    let mut rig = Rig::planned(&Objects::of(&["n1"])).await;
+    let before = Arc::clone(&rig.plans.borrow_and_update());
+    let Event::Interfaces(mut seen) = interfaces() else {
+        panic!("not the interfaces")
+    };
+    let eth1 = Interface {
+        name: InterfaceName::new("eth1"),
+        ..seen[0].0.clone()
+    };
+    seen.push((
+        Interface {
+            prefixes: Vec::new(),
+            ..eth1
+        },
+        seen[0].1,
+    ));
+    rig.events.send(Event::Interfaces(seen)).await.unwrap();
+    let mut named = crate::index::tests::world::config();
+    named["spec"]["l2Advertisements"] = serde_json::json!([
+        { "name": "one", "interfaces": ["eth0"] },
+        { "name": "two", "interfaces": ["eth1"] },
+    ]);
+    rig.events
+        .send(Event::SpeakerConfig(applied(&named)))
+        .await
+        .unwrap();
+    let after = Arc::clone(&rig.plans.wait_for(|plan| plan.len() == 2).await.unwrap());
+    let eth0 = InterfaceName::new("eth0");
+    assert!(Arc::ptr_eq(&after[&eth0], &before[&eth0]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_of_it_is_counted_and_said() {
+    let mut rig = Rig::planned(&Objects::of(&["n1"])).await;
+    assert_eq!(rig.metric("seamark_layer2_announced{family=\"ipv4\"}"), "1");
+    assert_eq!(rig.metric("seamark_layer2_announced{family=\"ipv6\"}"), "1");
+    assert_eq!(rig.metric("seamark_withheld{reason=\"other_node\"}"), "0");
+    assert_eq!(rig.metric("seamark_config_generation"), "1");
+    let standing = rig.standing.borrow_and_update().clone().unwrap();
+    assert_eq!((standing.announced_v4, standing.announced_v6), (1, 1));
+    assert_eq!(standing.config_generation, Some(1));
+    assert!(standing.exists);
+    assert_eq!(standing.interfaces[0].mac, "02:00:00:00:00:01");
+
+    let failed = layer2::Report::InterfaceFailed {
+        interface: InterfaceName::new("eth0"),
+        error: "no such interface".to_owned(),
+    };
+    rig.reports.send(failed).await.unwrap();
+    rig.standing.changed().await.unwrap();
+    let standing = rig.standing.borrow_and_update().clone().unwrap();
+    assert_eq!(standing.troubles, ["eth0: no such interface"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_withheld_address_is_counted_by_its_reason() {
+    let mut rig = Rig::planned(&Objects::of(&["n1"])).await;
+    rig.events
+        .send(Event::Service(applied(&service("new", &["10.99.0.201"]))))
+        .await
+        .unwrap();
+    rig.standing.mark_unchanged();
+    rig.standing.changed().await.unwrap();
+    assert_eq!(
+        rig.metric("seamark_withheld{reason=\"not_in_ledger\"}"),
+        "1"
+    );
+    let standing = rig.standing.borrow().clone().unwrap();
+    assert_eq!(standing.withheld[0].reason, "NotInLedger");
+}
