@@ -1,0 +1,271 @@
+//! The writer of this node's SpeakerStatus.
+//!
+//! ```text
+//!            ┌──────────── gone ◀───────────────┐
+//!            ▼                                  │
+//!   absent ──create──▶ (seen by the watch) ──▶ there ──differs? trouble at once, else ≤ 1 / 30 s──▶ apply
+//! ```
+//!
+//! The object makes this node a candidate for every other one, so it is made only when the speaker
+//! can serve, and made again at once when somebody deletes it.
+
+mod schedule;
+
+use crds::{SpeakerStatus, SpeakerStatusSpec, SpeakerStatusStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, OwnerReference, Time};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Resource};
+use model::NodeName;
+use runtime::admin::Gate;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use crate::standing::Standing;
+use schedule::{Schedule, Step};
+
+/// The field manager of everything that a speaker writes.
+const FIELD_MANAGER: &str = "seamark-speaker";
+
+/// Writes for as long as there is somebody to say what. `candidate` opens once the object is there,
+/// which makes this node a candidate.
+pub(crate) async fn write(
+    api: Api<SpeakerStatus>,
+    node: NodeName,
+    mut standings: watch::Receiver<Option<Standing>>,
+    candidate: Gate,
+) {
+    let mut writer = Writer {
+        api,
+        node,
+        conditions: Vec::new(),
+        failing: false,
+    };
+    let mut schedule = Schedule::default();
+    loop {
+        let standing = standings.borrow_and_update().clone();
+        let step = match &standing {
+            Some(standing) => schedule.step(standing, Instant::now()),
+            None => Step::Wait(None),
+        };
+        if standing.as_ref().is_some_and(|standing| standing.exists) {
+            candidate.open();
+        }
+        match (step, standing) {
+            (Step::Create, Some(standing)) => {
+                let done = writer.create(&standing).await;
+                writer.succeeded(done);
+                schedule.created(Instant::now());
+            }
+            (Step::Apply, Some(standing)) => {
+                let done = writer.apply(&standing).await;
+                if writer.succeeded(done) {
+                    schedule.applied(standing, Instant::now());
+                } else {
+                    schedule.failed(Instant::now());
+                }
+            }
+            (Step::Wait(until), _) => {
+                let until = async {
+                    match until {
+                        Some(until) => sleep_until(until).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    changed = standings.changed() => {
+                        if changed.is_err() {
+                            return;
+                        }
+                    }
+                    () = until => {}
+                }
+            }
+            (Step::Create | Step::Apply, None) => {}
+        }
+    }
+}
+
+struct Writer {
+    api: Api<SpeakerStatus>,
+    node: NodeName,
+    /// As last made, for the times at which they changed.
+    conditions: Vec<Condition>,
+    failing: bool,
+}
+
+impl Writer {
+    /// Creates the object, owned by the Node so that it goes with it. That it is there already,
+    /// which the watch has not shown yet, is as good.
+    async fn create(&self, standing: &Standing) -> kube::Result<()> {
+        let Some(uid) = &standing.node_uid else {
+            return Ok(());
+        };
+        let name = self.node.as_str();
+        let mut object = SpeakerStatus::new(name, SpeakerStatusSpec {});
+        object.metadata.owner_references = Some(vec![OwnerReference {
+            api_version: "v1".to_owned(),
+            kind: "Node".to_owned(),
+            name: name.to_owned(),
+            uid: uid.clone(),
+            ..OwnerReference::default()
+        }]);
+        let parameters = PostParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        match self.api.create(&parameters, &object).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn apply(&mut self, standing: &Standing) -> kube::Result<()> {
+        let degraded = degraded(standing, self.conditions.first());
+        self.conditions = vec![degraded];
+        let name = self.node.as_str();
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        let object = json!({
+            "apiVersion": SpeakerStatus::api_version(&()),
+            "kind": SpeakerStatus::kind(&()),
+            "status": status(standing, self.conditions.clone()),
+        });
+        self.api
+            .patch_status(name, &parameters, &Patch::Apply(object))
+            .await
+            .map(drop)
+    }
+
+    /// Whether it worked; says so once for each streak.
+    fn succeeded(&mut self, done: kube::Result<()>) -> bool {
+        match done {
+            Ok(()) => {
+                if std::mem::take(&mut self.failing) {
+                    tracing::info!(node = %self.node, "SpeakerStatus written again");
+                }
+                true
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.failing, true) {
+                    // What the API server says of it, without the object that says it.
+                    let error = if let kube::Error::Api(status) = &error {
+                        status.message.clone()
+                    } else {
+                        runtime::log::chain(&error)
+                    };
+                    tracing::warn!(
+                        node = %self.node,
+                        error,
+                        "failed to write SpeakerStatus, trying again"
+                    );
+                }
+                false
+            }
+        }
+    }
+}
+
+fn status(standing: &Standing, conditions: Vec<Condition>) -> SpeakerStatusStatus {
+    SpeakerStatusStatus {
+        config_generation: standing.config_generation,
+        interfaces: standing.interfaces.clone(),
+        announced_ipv4: standing.announced_v4,
+        announced_ipv6: standing.announced_v6,
+        withheld: standing.withheld.clone(),
+        conditions,
+    }
+}
+
+/// What is amiss, with what to do about it.
+fn degraded(standing: &Standing, before: Option<&Condition>) -> Condition {
+    let (status, reason, message) = if !standing.troubles.is_empty() {
+        ("True", "Layer2Failing", standing.troubles.join("; "))
+    } else if standing.config_generation.is_none() {
+        let message = "no SpeakerConfig has been read; see that the controller runs";
+        ("True", "ConfigUnknown", message.to_owned())
+    } else {
+        ("False", "AsExpected", String::new())
+    };
+    let unchanged = before.filter(|before| before.status == status);
+    Condition {
+        type_: "Degraded".to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message,
+        last_transition_time: unchanged.map_or_else(
+            || Time(Timestamp::now()),
+            |before| before.last_transition_time.clone(),
+        ),
+        observed_generation: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_says_since_when_its_status_holds() {
+        let mut standing = Standing {
+            config_generation: Some(1),
+            ..Standing::default()
+        };
+        let fine = degraded(&standing, None);
+        assert_eq!(
+            (fine.status.as_str(), fine.reason.as_str()),
+            ("False", "AsExpected")
+        );
+        let earlier = Condition {
+            last_transition_time: Time(Timestamp::UNIX_EPOCH),
+            ..fine
+        };
+        assert_eq!(degraded(&standing, Some(&earlier)), earlier);
+
+        standing.troubles = vec!["eth0: gone".to_owned(), "eth1: gone".to_owned()];
+        let troubled = degraded(&standing, Some(&earlier));
+        assert_eq!(
+            (troubled.status.as_str(), troubled.reason.as_str()),
+            ("True", "Layer2Failing")
+        );
+        assert_eq!(troubled.message, "eth0: gone; eth1: gone");
+        assert_ne!(troubled.last_transition_time, earlier.last_transition_time);
+
+        let before = Condition {
+            last_transition_time: Time(Timestamp::UNIX_EPOCH),
+            ..troubled
+        };
+        standing.troubles.pop();
+        let fewer = degraded(&standing, Some(&before));
+        assert_eq!(fewer.last_transition_time, before.last_transition_time);
+    }
+
+    #[test]
+    fn without_a_configuration_the_node_says_what_to_do() {
+        let condition = degraded(&Standing::default(), None);
+        assert_eq!(condition.reason, "ConfigUnknown");
+        assert!(
+            condition.message.contains("controller"),
+            "{}",
+            condition.message
+        );
+    }
+
+    #[test]
+    fn counts_and_lists_are_always_written_so_that_old_ones_go() {
+        let empty = serde_json::to_value(status(&Standing::default(), Vec::new())).unwrap();
+        for field in [
+            "announcedIPv4",
+            "announcedIPv6",
+            "interfaces",
+            "withheld",
+            "conditions",
+        ] {
+            assert!(
+                empty.get(field).is_some(),
+                "{field} is missing from {empty}"
+            );
+        }
+    }
+}
