@@ -1,1 +1,21 @@
-//! Work in progress.
+//! The speaker: one process a node, which makes addresses of Services reachable from there.
+//!
+//! ```text
+//! slim ─▶ index ─▶ plan::plan ─▶ layer2        objects to facts, facts to frames
+//!           └────▶ standing ───▶ status         what came of it
+//! owner joins them, run starts them
+//! ```
+
+pub mod args;
+pub mod layer2;
+pub mod run;
+
+mod driver;
+mod index;
+mod interfaces;
+mod metrics;
+mod owner;
+mod permission;
+mod slim;
+mod standing;
+mod status;

@@ -1,0 +1,229 @@
+//! The process: what there is of it, and how it is joined together.
+//!
+//! ```text
+//! main thread (one tokio runtime)                              │ thread "layer2" (its own)
+//!   watch ×6 ──Event──▶ owner ──Desired (watch)────────────────┼─▶ driver ─▶ sockets
+//!   interfaces ─Event──▶  │ ◀──Report (mpsc)───────────────────┼── driver
+//!        ▲────────────────┼─────interfaces (watch)─────────────┼── netlink
+//!                         └─Standing (watch)─▶ status writer   │
+//!   admin: /healthz /readyz /metrics                           │
+//! ```
+
+use std::fmt::Debug;
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::{IPAllocation, SPEAKER_CONFIG_NAME, SpeakerConfig};
+use kube::{Api, Client, Resource};
+use prometheus_client::registry::Registry;
+use runtime::admin::{Admin, BindError, Health, Readiness};
+use runtime::client::ConnectError;
+use runtime::log::InitError;
+use runtime::supervise::Supervisor;
+use runtime::watch::{Selection, WatchEvent, pump};
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{Args, NodeNameError};
+use crate::index::{Event, Index};
+use crate::metrics::Metrics;
+use crate::owner::{Inlets, Outlets, Owner};
+use crate::slim::{SlimEndpointSlice, SlimNode, SlimService, SlimSpeakerStatus};
+use crate::{interfaces, layer2, permission, status};
+
+/// Events under way from the watches to the owner; when it is full they wait, and so does the API
+/// server.
+const EVENTS: usize = 256;
+
+/// Reports under way from the driver; it keeps the latest of each subject itself when full.
+const REPORTS: usize = 64;
+
+/// The owner's loop turns every ten seconds at least.
+const HEALTH_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long the tasks may take to end.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Why the speaker does not run.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The log cannot be set up.
+    #[error(transparent)]
+    Log(#[from] InitError),
+    /// Which node this is cannot be told.
+    #[error(transparent)]
+    NodeName(#[from] NodeNameError),
+    /// There is no way to the API server.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// Health and metrics cannot be served.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The system gives us no threads, timers or signals.
+    #[error("failed to start {what}")]
+    Start {
+        /// What it was to be.
+        what: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Runs the speaker until it is told to end.
+pub fn run(args: &Args) -> Result<ExitCode, RunError> {
+    runtime::log::init(&args.common)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(start("the runtime"))?;
+    runtime.block_on(serve(args))
+}
+
+fn start(what: &'static str) -> impl FnOnce(io::Error) -> RunError {
+    move |source| RunError::Start { what, source }
+}
+
+async fn serve(args: &Args) -> Result<ExitCode, RunError> {
+    let node = args.node_name()?;
+    let shutdown = runtime::shutdown::signals().map_err(start("listening to signals"))?;
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let admin = Admin::bind(args.admin.admin_address).await?;
+    let agent = concat!("seamark-speaker/", env!("CARGO_PKG_VERSION"));
+    let client = runtime::client::connect(&args.common, agent, metrics.requests.clone()).await?;
+    tracing::info!(%node, "starting");
+
+    let readiness = Readiness::default();
+    let health = Health::new(HEALTH_LIMIT);
+    let mut tasks = Supervisor::new(shutdown.clone());
+    let (events, inlet) = mpsc::channel(EVENTS);
+    let (reports, reported) = mpsc::channel(REPORTS);
+    let (plans, desired) = watch::channel(layer2::Desired::default());
+    let (seen, interfaces) = watch::channel(Arc::default());
+    let (standing, standings) = watch::channel(None);
+
+    let channels = layer2::Channels {
+        desired,
+        interfaces: seen,
+        reports,
+        shutdown: shutdown.clone(),
+    };
+    layer2::start(channels, metrics.layer2.clone()).map_err(start("the layer 2 thread"))?;
+
+    let index = Index::new(node.clone(), args.classes());
+    let planned = readiness.gate("first plan");
+    let outlets = Outlets {
+        plans,
+        standing,
+        metrics: metrics.plans,
+        health: health.clone(),
+        planned,
+    };
+    let inlets = Inlets {
+        events: inlet,
+        reports: reported,
+    };
+    tasks.spawn(
+        "owner",
+        Owner::new(index, outlets).run(inlets, shutdown.clone()),
+    );
+    let watches = Watches {
+        client: client.clone(),
+        readiness: readiness.clone(),
+        events,
+        shutdown: shutdown.clone(),
+    };
+    watches.spawn(&mut tasks);
+    tasks.spawn(
+        "interfaces",
+        interfaces::forward(interfaces.clone(), watches.events),
+    );
+
+    let sockets = readiness.gate("layer 2 sockets");
+    let candidate = readiness.gate("SpeakerStatus of this node");
+    let writer = async move {
+        permission::granted(interfaces).await;
+        sockets.open();
+        status::write(Api::all(client), node, standings, candidate).await;
+    };
+    tasks.spawn("status writer", until(shutdown.clone(), writer));
+    tasks.spawn(
+        "admin",
+        admin.serve(health, readiness, Arc::new(registry), shutdown),
+    );
+    Ok(tasks.run(GRACE).await)
+}
+
+/// Runs a task that does not know of shutdown.
+async fn until(shutdown: CancellationToken, task: impl Future<Output = ()>) {
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = task => {}
+    }
+}
+
+/// The six watches, and no more.
+struct Watches {
+    client: Client,
+    readiness: Readiness,
+    events: mpsc::Sender<Event>,
+    shutdown: CancellationToken,
+}
+
+impl Watches {
+    fn spawn(&self, tasks: &mut Supervisor) {
+        let all = Selection::default;
+        let fields = |selector: &str| Selection {
+            fields: Some(selector.to_owned()),
+            ..all()
+        };
+        let not_headless = Selection {
+            labels: Some("!service.kubernetes.io/headless".to_owned()),
+            ..all()
+        };
+        let balanced = fields("spec.type=LoadBalancer");
+        let settled = fields(&format!("metadata.name={SPEAKER_CONFIG_NAME}"));
+        self.watch::<SlimService>(tasks, "watch services", balanced, Event::Service);
+        self.watch::<SlimEndpointSlice>(
+            tasks,
+            "watch endpointslices",
+            not_headless,
+            Event::EndpointSlice,
+        );
+        self.watch::<SlimNode>(tasks, "watch nodes", all(), Event::Node);
+        self.watch::<IPAllocation>(tasks, "watch ipallocations", all(), Event::Allocation);
+        self.watch::<SpeakerConfig>(tasks, "watch speakerconfigs", settled, Event::SpeakerConfig);
+        self.watch::<SlimSpeakerStatus>(
+            tasks,
+            "watch speakerstatuses",
+            all(),
+            Event::SpeakerStatus,
+        );
+    }
+
+    /// One watch; its gate opens with the first complete list.
+    fn watch<K>(
+        &self,
+        tasks: &mut Supervisor,
+        name: &'static str,
+        selection: Selection,
+        event: fn(WatchEvent<K>) -> Event,
+    ) where
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
+    {
+        let gate = self.readiness.gate(name);
+        let map = move |seen| {
+            if matches!(seen, WatchEvent::Restarted(_)) {
+                gate.open();
+            }
+            event(seen)
+        };
+        let api: Api<K> = Api::all(self.client.clone());
+        let pump = pump(api, selection, self.events.clone(), map);
+        tasks.spawn(name, until(self.shutdown.clone(), pump));
+    }
+}
