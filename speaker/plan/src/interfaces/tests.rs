@@ -31,6 +31,18 @@ fn without_patterns_and_prefix_the_default_route_of_the_family_decides() {
 }
 
 #[test]
+fn of_two_default_routes_the_one_that_is_up_decides() {
+    let mut interfaces = [
+        interface("eth0", ETHERNET, &["10.98.0.11/24", "fd98::11/64"]).default_routes(),
+        interface("eth1", ETHERNET, &["10.97.0.11/24", "fd97::11/64"]).default_routes(),
+    ];
+    interfaces[0].up = false;
+    for vip in VIPS {
+        assert_eq!(choose(&interfaces, vip, &[&[]]), names(&["eth1"]), "{vip}");
+    }
+}
+
+#[test]
 fn patterns_name_interfaces_whatever_their_prefix() {
     let interfaces = [
         interface("bond0", ETHERNET, &["10.99.0.11/24", "fd99::11/64"]).default_routes(),

@@ -204,6 +204,22 @@ fn of_two_services_that_show_one_address_the_holder_is_announced() {
 }
 
 #[test]
+fn of_two_services_that_show_one_address_the_holders_reason_stands() {
+    let mut snapshot = cluster(&["n1"]);
+    let thief = Arc::new(service("a-thief", &vips()));
+    let key = thief.holder.service.clone();
+    snapshot
+        .services
+        .insert(key, plan::ServiceState::Present(thief));
+    change_node(&mut snapshot, "n1", |node| node.excluded = true);
+    let plan = plan(&snapshot);
+    for vip in vips() {
+        assert_eq!(plan.withheld[&vip].service, holder("web"));
+        assert_eq!(why_not(&plan, vip), Some(Withheld::NodeExcluded));
+    }
+}
+
+#[test]
 fn a_later_service_of_the_same_name_gets_nothing_of_the_earlier_ones() {
     let mut snapshot = cluster(&["n1"]);
     change_web(&mut snapshot, |web| {

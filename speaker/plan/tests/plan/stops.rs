@@ -118,6 +118,11 @@ fn an_ineligibility_that_was_read_stops_it_even_with_part_of_the_evidence_missin
             lose(s);
             local(s, &["n9"]);
         });
+        let pool = PoolName::new("pool");
+        stops(&Withheld::NoAdvertisement { pool }, |s| {
+            lose(s);
+            change_config(s, |config| config.l2_advertisements.clear());
+        });
         stops(&Withheld::NodeNotSelected, |s| {
             lose(s);
             change_advertisement(s, |a| a.node_selectors = vec![selector("name", "n9")]);
