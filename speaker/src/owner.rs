@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::InterfaceName;
-use plan::{Announced, Plan, Transition};
+use plan::{Announced, Plan, Transition, WithheldAddress};
 use runtime::admin::{Gate, Health};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -62,6 +62,8 @@ pub(crate) struct Owner {
     driver: Driver,
     outlets: Outlets,
     counts: Option<Counts>,
+    /// The reasons that the log has named; kept only while it takes them.
+    withheld: BTreeMap<IpAddr, WithheldAddress>,
     /// Whether this node's Node object is known to be absent, which was said then.
     homeless: bool,
     /// When the next plan is to be made, if anything has changed since the last.
@@ -76,6 +78,7 @@ impl Owner {
             driver: Driver::default(),
             outlets,
             counts: None,
+            withheld: BTreeMap::new(),
             homeless: false,
             due: None,
             last: None,
@@ -146,9 +149,24 @@ impl Owner {
             .metrics
             .planned(&plan, took, self.index.config_generation());
         self.counts = Some(Counts::of(&plan));
+        self.explain(plan.withheld);
         self.index.accept(plan.announced);
         self.outlets.planned.open();
         self.publish();
+    }
+
+    /// One line for each address that is withheld for another reason than before, for whoever asks.
+    fn explain(&mut self, withheld: BTreeMap<IpAddr, WithheldAddress>) {
+        if !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
+        for (address, now) in &withheld {
+            if self.withheld.get(address) != Some(now) {
+                let service = &now.service.service;
+                tracing::debug!(vip = %address, %service, reason = %now.why, "withholding");
+            }
+        }
+        self.withheld = withheld;
     }
 
     /// Gives the driver its part, if that has changed, with what has not shared with the last one.
