@@ -65,8 +65,8 @@ use crate::schema;
 )]
 pub struct IPAddressPoolSpec {
     /// Addresses to give, IPv4 and IPv6 mixed as you like: a CIDR (10.0.0.0/24, without host
-    /// bits), a range (10.0.0.1-10.0.0.9, both ends given out) or one address. Entries are used up
-    /// in the order written and must not overlap. At least one is needed.
+    /// bits), a range (10.0.0.1-10.0.0.9, both ends given out) or one address. The lowest free
+    /// address is given first. Entries must not overlap, and at least one is needed.
     #[schemars(schema_with = "schema::addresses")]
     pub addresses: Vec<String>,
     /// Addresses of this pool that are never given, in the same forms. Empty excludes none. An

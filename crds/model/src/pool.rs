@@ -11,8 +11,7 @@ pub struct Pool {
     pub created: i64,
     /// Its labels, by which advertisements select it.
     pub labels: Labels,
-    /// The addresses it may give, in the order written; they may touch but, after parsing, no
-    /// two of one pool overlap.
+    /// The addresses it may give, as written; after parsing, no two of one pool overlap.
     pub addresses: Vec<AddressRange>,
     /// Addresses of it that it must never give.
     pub exclude: Vec<AddressRange>,
