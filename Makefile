@@ -66,7 +66,7 @@ fuzz: ## every fuzz target for FUZZ_SECONDS; needs a nightly toolchain and cargo
 		cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 gen: ## write the generated files anew
-	@$(CARGO) run -p seamark-crds --bin crdgen
+	@$(CARGO) run -p seamark-crds --bin crdgen -- crds/manifests
 
 down: ## end labs that were kept up, and what killed runs left
 	@$(CARGO) run --quiet -p seamark-tests --bin lab-down
