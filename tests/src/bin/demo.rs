@@ -76,7 +76,9 @@ fn tell(lab: &mut Lab) -> Result<()> {
     title("Two Services of type LoadBalancer, both dual stack")?;
     lab.apply(SERVICES)?;
     let web = eventually(SOON, "web has its addresses", || addresses(lab, "web"))?;
-    let local = eventually(SOON, "web-local has its addresses", || addresses(lab, "web-local"))?;
+    let local = eventually(SOON, "web-local has its addresses", || {
+        addresses(lab, "web-local")
+    })?;
     show(lab, &["get", "services,ipallocations", "-o", "wide"])?;
 
     title("Who answers for them on the segment: ARP and neighbour discovery")?;
@@ -90,20 +92,36 @@ fn tell(lab: &mut Lab) -> Result<()> {
         let reply = eventually(SOON, "the client is served", || {
             http::get(&lab.client_host(), *vip, 80, Duration::from_secs(1))
         })?;
-        say(&format!("from the segment   http://{} says: {reply}", bracketed(*vip)))?;
-        let source = if vip.is_ipv4() { ROUTED_CLIENT[0] } else { ROUTED_CLIENT[1] };
+        say(&format!(
+            "from the segment   http://{} says: {reply}",
+            bracketed(*vip)
+        ))?;
+        let source = if vip.is_ipv4() {
+            ROUTED_CLIENT[0]
+        } else {
+            ROUTED_CLIENT[1]
+        };
         let reply = eventually(SOON, "the routed client is served", || {
             http::get_from(&lab.client_host(), source, *vip, 80, Duration::from_secs(1))
         })?;
-        say(&format!("\nbehind the router  http://{} says: {reply}\n", bracketed(*vip)))?;
+        say(&format!(
+            "\nbehind the router  http://{} says: {reply}\n",
+            bracketed(*vip)
+        ))?;
     }
 
     title("externalTrafficPolicy Local keeps the client's address")?;
     for vip in &local {
         let own = if vip.is_ipv4() { CLIENT[0] } else { CLIENT[1] };
         let reply = served(lab, *vip)?;
-        ensure!(reply.contains(&own.to_string()), "{reply} does not name the client {own}");
-        say(&format!("http://{} says: {reply}   (the client is {own})\n", bracketed(*vip)))?;
+        ensure!(
+            reply.contains(&own.to_string()),
+            "{reply} does not name the client {own}"
+        );
+        say(&format!(
+            "http://{} says: {reply}   (the client is {own})\n",
+            bracketed(*vip)
+        ))?;
     }
 
     title("Its only endpoint moves from n1 to n3, and the addresses follow")?;
@@ -117,7 +135,9 @@ fn tell(lab: &mut Lab) -> Result<()> {
         })?;
         let moved = started.elapsed().as_millis();
         let reply = served(lab, *vip)?;
-        say(&format!("{vip} is at n3 after {moved} ms, pod included; it says: {reply}\n"))?;
+        say(&format!(
+            "{vip} is at n3 after {moved} ms, pod included; it says: {reply}\n"
+        ))?;
     }
     Ok(())
 }
@@ -126,7 +146,10 @@ fn tell(lab: &mut Lab) -> Result<()> {
 fn addresses(lab: &Lab, service: &str) -> Result<Vec<IpAddr>> {
     let path = "jsonpath={.status.loadBalancer.ingress[*].ip}";
     let text = lab.kubectl(&["get", "service", service, "-o", path])?;
-    let found: Vec<IpAddr> = text.split_whitespace().filter_map(|ip| ip.parse().ok()).collect();
+    let found: Vec<IpAddr> = text
+        .split_whitespace()
+        .filter_map(|ip| ip.parse().ok())
+        .collect();
     ensure!(found.len() == 2, "{service} shows {text:?}");
     Ok(found)
 }
@@ -134,7 +157,8 @@ fn addresses(lab: &Lab, service: &str) -> Result<Vec<IpAddr>> {
 fn owner(lab: &Lab, vip: IpAddr) -> Result<String> {
     let mac = probe::who_has(&lab.client_host(), "eth0", vip, Duration::from_millis(500))?
         .with_context(|| format!("nobody answers for {vip}"))?;
-    lab.node_of_mac(mac)?.with_context(|| format!("{mac} is no node's"))
+    lab.node_of_mac(mac)?
+        .with_context(|| format!("{mac} is no node's"))
 }
 
 fn served(lab: &Lab, vip: IpAddr) -> Result<String> {
