@@ -151,8 +151,10 @@ pub(crate) struct Settled {
     pub(crate) uid: Uid,
     /// The version that was decided on.
     pub(crate) decided_on: String,
-    /// Entries as the API server answered them.
-    pub(crate) entries: Vec<LedgerEntry>,
+    /// Entries that were created, or found to be our own already.
+    pub(crate) claimed: Vec<LedgerEntry>,
+    /// Entries that were changed, or found to be somebody else's.
+    pub(crate) read: Vec<LedgerEntry>,
     /// Entries that are gone.
     pub(crate) released: Vec<LedgerEntry>,
     /// The Service as the API server answered it.

@@ -71,9 +71,14 @@ impl<K> SettledKind<K> {
         }
     }
 
+    /// The API server is silent altogether; what was read last stays in force.
+    pub(crate) fn silence(&mut self) {
+        self.failed = true;
+    }
+
     /// The kind could not be read; what was read last stays in force.
     pub(crate) fn fail(&mut self) {
-        self.failed = true;
+        self.silence();
         if self.synced && self.unknown.is_none() {
             self.unknown = Some(Unknown::Unreadable);
         }

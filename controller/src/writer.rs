@@ -123,7 +123,8 @@ impl Writer {
         let mut settled = Settled {
             uid: settle.uid.clone(),
             decided_on: settle.decided_on.clone(),
-            entries: Vec::new(),
+            claimed: Vec::new(),
+            read: Vec::new(),
             released: Vec::new(),
             service: None,
             failure: None,
@@ -144,9 +145,9 @@ impl Writer {
     ) -> Result<(), WriteFailure> {
         for claimed in join_all(settle.claims.iter().map(|claim| self.claim(claim))).await {
             match claimed {
-                Ok(entry) => settled.entries.push(entry),
+                Ok(entry) => settled.claimed.push(entry),
                 Err((failure, holder)) => {
-                    settled.entries.extend(holder);
+                    settled.read.extend(holder);
                     settled.failure = Some(failure);
                 }
             }
@@ -164,7 +165,7 @@ impl Writer {
             settled.service = Some(self.count("service", answer)?);
         }
         for (entry, pool) in &settle.repoint {
-            settled.entries.push(self.repoint(entry, pool).await?);
+            settled.read.push(self.repoint(entry, pool).await?);
         }
         for entry in &settle.release {
             self.give_back(entry).await?;

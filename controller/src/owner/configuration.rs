@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use model::{AdvertisementName, Config, Labels, PoolName};
-use runtime::watch::WatchEvent;
+use runtime::watch::{WatchEvent, WatchFailure};
 use tracing::{debug, warn};
 
 use super::{Owner, Timer};
@@ -548,9 +548,15 @@ fn take<K: ResourceExt>(
             kind.delete(&object.name_any());
             false
         }
-        WatchEvent::Failed(_) => {
+        WatchEvent::Failed(failure) => {
             let before = kind.unknown();
-            kind.fail();
+            match failure {
+                // Nothing can be read or said; that is not the kind's fault.
+                WatchFailure::Unreachable | WatchFailure::Unauthorized => kind.silence(),
+                WatchFailure::NotFound | WatchFailure::Forbidden | WatchFailure::Other => {
+                    kind.fail();
+                }
+            }
             kind.unknown() != before
         }
         WatchEvent::Resumed => {

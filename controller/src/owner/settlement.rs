@@ -214,13 +214,18 @@ impl Owner {
     pub(super) fn on_settled(&mut self, settled: Settled, now: Timestamp) {
         let uid = settled.uid;
         self.settling.remove(&uid);
-        for entry in settled.entries {
-            info!(
-                vip = %entry.allocation.address,
-                pool = %entry.allocation.pool,
-                service = entry.allocation.holders.first().map(|h| h.service.to_string()),
-                "ledger entry written"
-            );
+        for entry in settled.claimed {
+            let Allocation {
+                address,
+                pool,
+                holders,
+                ..
+            } = &entry.allocation;
+            let service = holders.first().map(|holder| holder.service.to_string());
+            info!(vip = %address, %pool, service, "address allocated");
+            self.apply_entry(entry);
+        }
+        for entry in settled.read {
             self.apply_entry(entry);
         }
         for entry in settled.released {
