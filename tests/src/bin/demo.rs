@@ -134,10 +134,13 @@ fn tell(lab: &mut Lab) -> Result<()> {
             Ok(())
         })?;
         let moved = started.elapsed().as_millis();
-        let reply = served(lab, *vip)?;
         say(&format!(
-            "{vip} is at n3 after {moved} ms, pod included; it says: {reply}\n"
+            "{vip} is at n3 after {moved} ms, start of the pod included\n"
         ))?;
+    }
+    for vip in &local {
+        let reply = served(lab, *vip)?;
+        say(&format!("http://{} says: {reply}\n", bracketed(*vip)))?;
     }
     Ok(())
 }
