@@ -4,8 +4,10 @@
 use std::process::ExitCode;
 
 mod ground;
+mod nodes;
+mod vips;
 
 fn main() -> ExitCode {
-    let scenarios = [ground::scenarios()].concat();
+    let scenarios = [ground::scenarios(), nodes::scenarios()].concat();
     lab::runner::main(&scenarios)
 }

@@ -19,6 +19,12 @@ pub fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     result
 }
 
+/// Show a figure that was measured on the way, among the steps.
+pub fn note(what: &str) -> Result<()> {
+    writeln!(io::stderr(), "  {what}")?;
+    Ok(())
+}
+
 /// A time as progress lines show it: `8.4 s`.
 pub fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
