@@ -115,7 +115,7 @@ async fn the_first_change_after_a_quiet_time_is_planned_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_burst_costs_a_plan_every_ten_milliseconds_and_loses_nothing() {
+async fn a_burst_costs_no_more_than_a_plan_a_millisecond_and_loses_nothing() {
     let bare = Objects {
         services: Vec::new(),
         entries: Vec::new(),
