@@ -4,10 +4,11 @@
 use std::process::ExitCode;
 
 mod ground;
+mod kinds;
 mod nodes;
 mod vips;
 
 fn main() -> ExitCode {
-    let scenarios = [ground::scenarios(), nodes::scenarios()].concat();
+    let scenarios = [ground::scenarios(), kinds::scenarios(), nodes::scenarios()].concat();
     lab::runner::main(&scenarios)
 }
