@@ -4,11 +4,19 @@
 use std::process::ExitCode;
 
 mod ground;
+mod history;
 mod kinds;
 mod nodes;
+mod restart;
 mod vips;
 
 fn main() -> ExitCode {
-    let scenarios = [ground::scenarios(), kinds::scenarios(), nodes::scenarios()].concat();
+    let scenarios = [
+        ground::scenarios(),
+        kinds::scenarios(),
+        nodes::scenarios(),
+        restart::scenarios(),
+    ]
+    .concat();
     lab::runner::main(&scenarios)
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use k8s_openapi::api::core::v1::Service;
-use kube::api::{Api, PostParams};
+use kube::api::{Api, DeleteParams, PostParams};
 use lab::probe::{self, Ear};
 use lab::{Lab, Mac, eventually};
 use serde_json::json;
@@ -53,6 +53,14 @@ pub(crate) fn create(lab: &Lab, name: &str) -> Result<()> {
     lab.block_on(services.create(&PostParams::default(), &service))
         .map(drop)
         .with_context(|| format!("creating {name}"))
+}
+
+/// Delete a Service; returns when the API server has answered.
+pub(crate) fn delete(lab: &Lab, name: &str) -> Result<()> {
+    let services = services(lab);
+    lab.block_on(services.delete(name, &DeleteParams::default()))
+        .map(drop)
+        .with_context(|| format!("deleting {name}"))
 }
 
 /// Wait for a Service's addresses.
