@@ -8,7 +8,9 @@ mod history;
 mod kinds;
 mod nodes;
 mod restart;
+mod serving;
 mod vips;
+mod wire;
 
 fn main() -> ExitCode {
     let scenarios = [
@@ -16,6 +18,8 @@ fn main() -> ExitCode {
         kinds::scenarios(),
         nodes::scenarios(),
         restart::scenarios(),
+        serving::scenarios(),
+        wire::scenarios(),
     ]
     .concat();
     lab::runner::main(&scenarios)

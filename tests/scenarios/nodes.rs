@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use lab::runner::Scenario;
 use lab::steps::note;
-use lab::{Lab, Prober, eventually, http};
+use lab::{Lab, Prober, eventually};
 
-use crate::vips::{SOON, begin, create, expect_silence, owner, take_over, vips};
+use crate::vips::{SOON, begin, create, expect_served, expect_silence, owner, take_over, vips};
 
 const EXCLUDE: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
 const NODES: [&str; 3] = ["n1", "n2", "n3"];
@@ -175,13 +175,4 @@ fn expect_at(lab: &Lab, vip: IpAddr, node: &str) -> Result<()> {
         Ok(())
     })?;
     expect_served(lab, vip)
-}
-
-fn expect_served(lab: &Lab, vip: IpAddr) -> Result<()> {
-    eventually(SOON, &format!("{vip} serves"), || {
-        let body = http::get(&lab.client_host(), vip, 80, Duration::from_secs(1))?;
-        ensure!(body.starts_with("web-"), "it says {body:?}");
-        Ok(())
-    })
-    .with_context(|| format!("asking for http at {vip}"))
 }

@@ -1,6 +1,7 @@
 //! What many scenarios begin with: Seamark with a pool, dual-stack Services, and the question which
 //! node answers for their addresses.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,8 @@ use anyhow::{Context, Result, anyhow, ensure};
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{Api, DeleteParams, PostParams};
 use lab::probe::{self, Ear};
-use lab::{Lab, Mac, eventually};
-use serde_json::json;
+use lab::{Lab, Mac, eventually, http};
+use serde_json::{Value, json};
 
 /// For what has no promised time, on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -34,24 +35,43 @@ pub(crate) type Vips = [IpAddr; 2];
 /// Seamark runs everywhere and has a pool of both families, announced by all nodes.
 pub(crate) fn begin(lab: &mut Lab) -> Result<()> {
     lab.apply(POOL)?;
+    start(lab)
+}
+
+/// Seamark runs everywhere.
+pub(crate) fn start(lab: &mut Lab) -> Result<()> {
     lab.start_seamark()?;
     lab.parts().iter().try_for_each(|part| lab.wait_ready(part))
 }
 
+/// A pool with these addresses, announced by all nodes.
+pub(crate) fn pool(lab: &Lab, addresses: &[&str]) -> Result<()> {
+    let addresses = json!(addresses).to_string();
+    lab.apply(&POOL.replace(
+        "[10.99.0.200-10.99.0.250, 'fd99::200-fd99::250']",
+        &addresses,
+    ))
+}
+
 /// Create a dual-stack LoadBalancer for the base pods; returns when the API server has answered.
 pub(crate) fn create(lab: &Lab, name: &str) -> Result<()> {
-    let service: Service = serde_json::from_value(json!({
-        "metadata": { "name": name },
-        "spec": {
-            "type": "LoadBalancer",
-            "ipFamilyPolicy": "RequireDualStack",
-            "selector": { "app": "web" },
-            "ports": [{ "port": 80, "targetPort": 8080 }],
-        },
-    }))?;
+    create_with(lab, name, &json!({})).map(drop)
+}
+
+/// The same with these fields in its spec besides, or instead; `null` takes one away.
+pub(crate) fn create_with(lab: &Lab, name: &str, fields: &Value) -> Result<Service> {
+    let mut spec = json!({
+        "type": "LoadBalancer",
+        "ipFamilyPolicy": "RequireDualStack",
+        "selector": { "app": "web" },
+        "ports": [{ "port": 80, "targetPort": 8080 }],
+    });
+    for (field, value) in fields.as_object().into_iter().flatten() {
+        spec[field] = value.clone();
+    }
+    let service = serde_json::from_value(json!({ "metadata": { "name": name }, "spec": spec }))?;
     let services = services(lab);
     lab.block_on(services.create(&PostParams::default(), &service))
-        .map(drop)
         .with_context(|| format!("creating {name}"))
 }
 
@@ -128,6 +148,26 @@ pub(crate) fn take_over(
         }
     }
     Err(anyhow!("nobody but {old} answers for {vip}"))
+}
+
+/// A client on the segment is served at an address.
+pub(crate) fn expect_served(lab: &Lab, vip: IpAddr) -> Result<()> {
+    eventually(SOON, &format!("{vip} serves"), || {
+        let body = http::get(&lab.client_host(), vip, 80, Duration::from_secs(1))?;
+        ensure!(body.starts_with("web-"), "it says {body:?}");
+        Ok(())
+    })
+    .with_context(|| format!("asking for http at {vip}"))
+}
+
+/// The addresses that the ledger holds.
+pub(crate) fn held(lab: &Lab) -> Result<BTreeSet<IpAddr>> {
+    let path = "jsonpath={.items[*].spec.address}";
+    let shown = lab.kubectl(&["get", "ipallocations", "-o", path])?;
+    Ok(shown
+        .split_whitespace()
+        .map(str::parse)
+        .collect::<Result<_, _>>()?)
 }
 
 /// An error unless nobody answers for an address, asked for a while.

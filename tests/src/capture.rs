@@ -193,6 +193,16 @@ pub fn decode(file: &Path) -> Result<Vec<Packet>> {
         .collect()
 }
 
+/// What tshark prints for one field of the packets of a capture file that match a display filter:
+/// a line each, all values of the field separated by commas.
+pub fn select(file: &Path, filter: &str, field: &str) -> Result<Vec<String>> {
+    let shown = file.to_string_lossy();
+    let text = shell::run(&[
+        "tshark", "-n", "-r", &shown, "-Y", filter, "-T", "fields", "-e", field,
+    ])?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
 fn parse(line: &str) -> Result<Packet> {
     let fields: Vec<&str> = line.split('\t').collect();
     ensure!(

@@ -41,6 +41,9 @@ impl FromStr for Mac {
     }
 }
 
+/// All stations.
+pub const BROADCAST: Mac = Mac([0xff; 6]);
+
 /// Who asks: the addresses that stand in the question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asker {
@@ -61,14 +64,37 @@ pub fn question(asker: &Asker, wanted: IpAddr) -> Vec<u8> {
     }
 }
 
+/// The same question to one station only, as a neighbour asks that checks what it knows.
+pub fn unicast_question(asker: &Asker, to: Mac, wanted: IpAddr) -> Vec<u8> {
+    match wanted {
+        IpAddr::V4(wanted) => arp(asker.mac, asker.v4, to, wanted),
+        IpAddr::V6(wanted) => solicitation(asker.mac, asker.v6, (to, wanted), wanted),
+    }
+}
+
+/// Does anybody use this address? So asks a host that wants it for its own and has no address yet:
+/// RFC 5227 §2.1.1, RFC 4862 §5.4.2.
+pub fn duplicate_probe(mac: Mac, wanted: IpAddr) -> Vec<u8> {
+    match wanted {
+        IpAddr::V4(wanted) => arp(mac, Ipv4Addr::UNSPECIFIED, BROADCAST, wanted),
+        IpAddr::V6(wanted) => {
+            solicitation(mac, Ipv6Addr::UNSPECIFIED, solicited_node(wanted), wanted)
+        }
+    }
+}
+
 /// RFC 826: an ARP request, broadcast.
 pub fn arp_request(asker: &Asker, wanted: Ipv4Addr) -> Vec<u8> {
+    arp(asker.mac, asker.v4, BROADCAST, wanted)
+}
+
+fn arp(mac: Mac, sender: Ipv4Addr, to: Mac, wanted: Ipv4Addr) -> Vec<u8> {
     let mut frame = Vec::with_capacity(42);
-    frame.extend([0xff; 6]);
-    frame.extend(asker.mac.0);
+    frame.extend(to.0);
+    frame.extend(mac.0);
     frame.extend([0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 1]);
-    frame.extend(asker.mac.0);
-    frame.extend(asker.v4.octets());
+    frame.extend(mac.0);
+    frame.extend(sender.octets());
     frame.extend([0; 6]);
     frame.extend(wanted.octets());
     frame
@@ -76,29 +102,35 @@ pub fn arp_request(asker: &Asker, wanted: Ipv4Addr) -> Vec<u8> {
 
 /// RFC 4861 §4.3: a neighbor solicitation with the source link-layer address option.
 pub fn neighbor_solicitation(asker: &Asker, wanted: Ipv6Addr) -> Vec<u8> {
-    let [.., x, y, z] = wanted.octets();
-    let group = Ipv6Addr::new(
-        0xff02,
-        0,
-        0,
-        0,
-        0,
-        1,
-        0xff00 | u16::from(x),
-        u16::from_be_bytes([y, z]),
-    );
+    solicitation(asker.mac, asker.v6, solicited_node(wanted), wanted)
+}
+
+/// RFC 4291 §2.7.1: the solicited-node group of an address, as Ethernet and IPv6 know it.
+pub fn solicited_node(address: Ipv6Addr) -> (Mac, Ipv6Addr) {
+    let [.., x, y, z] = address.octets();
+    let (high, low) = (0xff00 | u16::from(x), u16::from_be_bytes([y, z]));
+    let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, high, low);
+    (Mac([0x33, 0x33, 0xff, x, y, z]), group)
+}
+
+/// Without a source address there is no source link-layer address either.
+fn solicitation(mac: Mac, source: Ipv6Addr, to: (Mac, Ipv6Addr), wanted: Ipv6Addr) -> Vec<u8> {
     let mut message = vec![135, 0, 0, 0, 0, 0, 0, 0];
     message.extend(wanted.octets());
-    message.extend([1, 1]);
-    message.extend(asker.mac.0);
-    let sum = checksum(asker.v6, group, &message);
+    if !source.is_unspecified() {
+        message.extend([1, 1]);
+        message.extend(mac.0);
+    }
+    let (station, destination) = to;
+    let sum = checksum(source, destination, &message);
     message.splice(2..4, sum.to_be_bytes());
 
-    let mut frame = vec![0x33, 0x33, 0xff, x, y, z];
-    frame.extend(asker.mac.0);
-    frame.extend([0x86, 0xdd, 0x60, 0, 0, 0, 0, 32, 58, 255]);
-    frame.extend(asker.v6.octets());
-    frame.extend(group.octets());
+    let length = if source.is_unspecified() { 24 } else { 32 };
+    let mut frame = station.0.to_vec();
+    frame.extend(mac.0);
+    frame.extend([0x86, 0xdd, 0x60, 0, 0, 0, 0, length, 58, 255]);
+    frame.extend(source.octets());
+    frame.extend(destination.octets());
     frame.extend(message);
     frame
 }
