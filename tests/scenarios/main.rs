@@ -6,6 +6,7 @@ use std::process::ExitCode;
 mod ground;
 mod history;
 mod kinds;
+mod local;
 mod nodes;
 mod restart;
 mod serving;
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
     let scenarios = [
         ground::scenarios(),
         kinds::scenarios(),
+        local::scenarios(),
         nodes::scenarios(),
         restart::scenarios(),
         serving::scenarios(),
