@@ -8,6 +8,7 @@ mod history;
 mod kinds;
 mod local;
 mod nodes;
+mod release;
 mod restart;
 mod serving;
 mod vips;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
         kinds::scenarios(),
         local::scenarios(),
         nodes::scenarios(),
+        release::scenarios(),
         restart::scenarios(),
         serving::scenarios(),
         wire::scenarios(),
