@@ -11,6 +11,7 @@ mod nodes;
 mod release;
 mod restart;
 mod serving;
+mod untouched;
 mod vips;
 mod wire;
 
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         release::scenarios(),
         restart::scenarios(),
         serving::scenarios(),
+        untouched::scenarios(),
         wire::scenarios(),
     ]
     .concat();
