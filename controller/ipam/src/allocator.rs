@@ -130,6 +130,11 @@ impl Allocator {
         }
     }
 
+    /// The pools that records name, also those that vanished, in the order of their names.
+    pub fn recorded_pools(&self) -> impl Iterator<Item = &PoolName> {
+        self.ledger.pools()
+    }
+
     /// The pool that gives this address, whether it is held now or not. Where pools overlap, the
     /// elder does (created first, then by name).
     pub fn pool_holding(&self, address: IpAddr) -> Option<&PoolName> {

@@ -64,6 +64,11 @@ impl Ledger {
         addresses.filter_map(|address| self.entries.get(&address))
     }
 
+    /// The pools that entries name, in order.
+    pub(crate) fn pools(&self) -> impl Iterator<Item = &PoolName> {
+        self.index.by_pool.keys()
+    }
+
     /// How many addresses name a pool.
     pub(crate) fn assigned(&self, pool: &PoolName) -> Assigned {
         self.index.by_pool.get(pool).copied().unwrap_or_default()
