@@ -3,7 +3,10 @@
 
 use std::net::IpAddr;
 
-use crds::{IPAddressPoolStatus, L2AdvertisementStatus, SpeakerConfigSpec, SpeakerConfigStatus};
+use crds::{
+    IPAddressPoolStatus, L2AdvertisementStatus, SpeakerConfig, SpeakerConfigSpec,
+    SpeakerConfigStatus,
+};
 use k8s_openapi::api::core::v1::Service;
 use model::{Allocation, PoolName, ServiceKey, Uid};
 use serde_json::Value;
@@ -20,6 +23,8 @@ pub(crate) enum Effect {
     Settle(Box<Settle>),
     /// Give an address back once its Service is confirmed gone.
     Release(Box<Release>),
+    /// Take our condition from a Service that is no longer ours; nothing if it is gone.
+    Leave(ServiceKey, Uid),
     /// Find out whether a configuration kind is whole.
     LookUpKind(ConfigKind),
     /// Write the settled configuration; `None` as version creates it.
@@ -121,17 +126,21 @@ pub(crate) enum Outcome {
     Released {
         /// The address it was about.
         address: IpAddr,
+        /// `metadata.uid` of the entry it was about.
+        entry: String,
         /// What came of it.
         result: Result<ReleaseVerdict, WriteFailure>,
     },
+    /// Of [`Effect::Leave`]; the Service, if it is still ours.
+    Left(ServiceKey, Uid, Result<Option<Box<Service>>, WriteFailure>),
     /// Of [`Effect::LookUpKind`]; `None` if the API server did not answer.
     KindLookedUp(ConfigKind, Option<bool>),
     /// Of a write of SpeakerConfig, its status, or a pool's or an advertisement's.
     ConfigurationWritten {
         /// The object, as `Kind/name`.
         object: String,
-        /// Whether it was written.
-        result: Result<(), WriteFailure>,
+        /// Whether it was written; SpeakerConfig, as the API server answered it.
+        result: Result<Option<Box<SpeakerConfig>>, WriteFailure>,
     },
 }
 

@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct SettledKind<K> {
     objects: BTreeMap<String, K>,
     vanished: BTreeSet<String>,
+    /// In force, but gone with the definition or in a failure; never taken for deleted.
+    lost: BTreeSet<String>,
     synced: bool,
     failed: bool,
     unknown: Option<Unknown>,
@@ -23,8 +25,8 @@ pub(crate) enum Unknown {
     Unreadable,
     /// Its definition is missing or being deleted.
     DefinitionGone,
-    /// After a failure it was read as empty, although it had objects before.
-    EmptyAfterFailure,
+    /// It can be read again, but objects that nobody deleted are not back.
+    Lost,
 }
 
 impl<K> Default for SettledKind<K> {
@@ -32,6 +34,7 @@ impl<K> Default for SettledKind<K> {
         Self {
             objects: BTreeMap::new(),
             vanished: BTreeSet::new(),
+            lost: BTreeSet::new(),
             synced: false,
             failed: false,
             unknown: None,
@@ -42,9 +45,8 @@ impl<K> Default for SettledKind<K> {
 impl<K> SettledKind<K> {
     /// An object was created or changed: the kind is alive.
     pub(crate) fn apply(&mut self, name: String, object: K) {
-        self.vanished.remove(&name);
-        self.objects.insert(name, object);
-        self.unknown = None;
+        self.present(name, object);
+        self.unknown = self.lost_one();
     }
 
     /// An object was deleted; it stays in force until [`Self::confirm`].
@@ -59,16 +61,27 @@ impl<K> SettledKind<K> {
         let empty_after_failure = self.failed && list.is_empty() && !self.objects.is_empty();
         self.synced = true;
         self.failed = false;
+        let known: BTreeSet<String> = self.objects.keys().cloned().collect();
         if empty_after_failure {
-            self.unknown = Some(Unknown::EmptyAfterFailure);
-            return;
+            self.lost = known;
+            self.vanished.clear();
+        } else {
+            self.vanished = &known - &self.lost;
         }
-        self.unknown = None;
-        self.vanished = self.objects.keys().cloned().collect();
         for (name, object) in list {
-            self.vanished.remove(&name);
-            self.objects.insert(name, object);
+            self.present(name, object);
         }
+        self.unknown = self.lost_one();
+    }
+
+    fn present(&mut self, name: String, object: K) {
+        self.vanished.remove(&name);
+        self.lost.remove(&name);
+        self.objects.insert(name, object);
+    }
+
+    fn lost_one(&self) -> Option<Unknown> {
+        (!self.lost.is_empty()).then_some(Unknown::Lost)
     }
 
     /// The API server is silent altogether; what was read last stays in force.
@@ -88,7 +101,7 @@ impl<K> SettledKind<K> {
     pub(crate) fn resume(&mut self) {
         self.failed = false;
         if self.unknown == Some(Unknown::Unreadable) {
-            self.unknown = None;
+            self.unknown = self.lost_one();
         }
     }
 
@@ -97,6 +110,7 @@ impl<K> SettledKind<K> {
     pub(crate) fn confirm(&mut self, whole: bool) -> bool {
         if !whole {
             self.unknown = Some(Unknown::DefinitionGone);
+            self.lost.append(&mut self.vanished);
             return false;
         }
         let vanished = std::mem::take(&mut self.vanished);
@@ -169,18 +183,35 @@ mod tests {
     }
 
     #[test]
+    fn objects_lost_with_their_definition_stay_until_each_is_applied_again() {
+        let mut kind = settled(&["lan", "wan"]);
+        kind.delete("lan");
+        kind.delete("wan");
+        assert!(!kind.confirm(false));
+        kind.fail();
+        kind.restart(Vec::new());
+        assert!(!kind.is_doubtful(), "nobody asks whether they were deleted");
+        assert_eq!((kind.len(), kind.unknown()), (2, Some(Unknown::Lost)));
+        kind.apply("lan".to_owned(), 1);
+        assert_eq!((kind.len(), kind.unknown()), (2, Some(Unknown::Lost)));
+        kind.restart(vec![("lan".to_owned(), 1)]);
+        assert!(!kind.is_doubtful());
+        kind.apply("wan".to_owned(), 1);
+        assert_eq!((kind.len(), kind.unknown()), (2, None));
+        kind.delete("wan");
+        assert!(kind.confirm(true), "from now on a delete is a delete");
+    }
+
+    #[test]
     fn an_empty_list_after_a_failure_takes_nothing_away() {
         let mut kind = settled(&["lan"]);
         kind.fail();
         assert_eq!(kind.unknown(), Some(Unknown::Unreadable));
         kind.restart(Vec::new());
-        assert_eq!(
-            (kind.len(), kind.unknown()),
-            (1, Some(Unknown::EmptyAfterFailure))
-        );
+        assert_eq!((kind.len(), kind.unknown()), (1, Some(Unknown::Lost)));
         assert!(!kind.is_doubtful());
         kind.apply("wan".to_owned(), 1);
-        assert_eq!((kind.len(), kind.unknown()), (2, None));
+        assert_eq!((kind.len(), kind.unknown()), (2, Some(Unknown::Lost)));
     }
 
     #[test]

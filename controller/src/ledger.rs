@@ -1,6 +1,6 @@
 //! The ledger as the API server shows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crds::IPAllocation;
@@ -35,12 +35,17 @@ impl LedgerEntry {
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     entries: BTreeMap<IpAddr, LedgerEntry>,
+    /// Objects that we deleted and the watch has not yet; what it still tells of them is past.
+    ended: BTreeSet<String>,
 }
 
 impl Ledger {
     /// Takes a newer state of an entry; an older one, which a slow watch may still bring after
     /// our own write was answered, changes nothing. Returns whether it was taken.
     pub(crate) fn apply(&mut self, entry: LedgerEntry) -> bool {
+        if self.ended.contains(&entry.uid) {
+            return false;
+        }
         let address = entry.allocation.address;
         let known = self.entries.get(&address);
         let stale = known.is_some_and(|known| {
@@ -52,8 +57,17 @@ impl Ledger {
         !stale
     }
 
-    /// Forgets an entry that was deleted, unless another object of that name is known by now.
+    /// We deleted an entry. `None` if the watch was first to tell.
+    pub(crate) fn end(&mut self, address: IpAddr, object_uid: &str) -> Option<LedgerEntry> {
+        let entry = self.remove(address, object_uid)?;
+        self.ended.insert(entry.uid.clone());
+        Some(entry)
+    }
+
+    /// Forgets an entry that the watch tells is gone, unless another object of that name is known
+    /// by now.
     pub(crate) fn remove(&mut self, address: IpAddr, object_uid: &str) -> Option<LedgerEntry> {
+        self.ended.remove(object_uid);
         if self
             .entries
             .get(&address)
@@ -73,6 +87,11 @@ impl Ledger {
     pub(crate) fn grants(&self, address: IpAddr, uid: &Uid) -> bool {
         self.entry(address)
             .is_some_and(|entry| entry.allocation.is_held_by(uid))
+    }
+
+    /// A complete list was read: no event from before it comes any more.
+    pub(crate) fn listed(&mut self) {
+        self.ended.clear();
     }
 
     /// All entries in the order of their addresses.

@@ -15,6 +15,8 @@ mod entries;
 mod overwrites;
 mod services;
 mod settlement;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -56,6 +58,7 @@ pub(crate) enum Event {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     Service(Uid),
+    Leave(ServiceKey, Uid),
     Entry(IpAddr),
     Configuration,
     PoolStatus,
@@ -77,7 +80,8 @@ pub(crate) struct Owner {
     dirty: BTreeSet<Uid>,
     dirty_entries: BTreeSet<IpAddr>,
     releasing: BTreeSet<IpAddr>,
-    settling: BTreeSet<Uid>,
+    /// Services being settled, with the addresses that they give back by it.
+    settling: BTreeMap<Uid, Vec<IpAddr>>,
     timers: BTreeSet<(Timestamp, Timer)>,
     effects: VecDeque<Effect>,
 }
@@ -99,7 +103,7 @@ impl Owner {
             dirty: BTreeSet::new(),
             dirty_entries: BTreeSet::new(),
             releasing: BTreeSet::new(),
-            settling: BTreeSet::new(),
+            settling: BTreeMap::new(),
             timers: BTreeSet::new(),
             effects: VecDeque::new(),
         }
@@ -129,7 +133,11 @@ impl Owner {
         for address in std::mem::take(&mut self.dirty_entries) {
             self.settle_entry(address);
         }
-        for uid in self.due_services() {
+        let due = self.due_services();
+        for uid in &due {
+            self.adopt_shown(uid, now);
+        }
+        for uid in due {
             self.settle_service(&uid, now);
         }
         self.settle_speaker_config(now);
@@ -158,7 +166,12 @@ impl Owner {
     fn on_outcome(&mut self, outcome: Outcome, now: Timestamp) {
         match outcome {
             Outcome::Settled(settled) => self.on_settled(*settled, now),
-            Outcome::Released { address, result } => self.on_released(address, result, now),
+            Outcome::Released {
+                address,
+                entry,
+                result,
+            } => self.on_released(address, &entry, result, now),
+            Outcome::Left(key, uid, result) => self.on_left(key, uid, result, now),
             Outcome::KindLookedUp(kind, whole) => self.on_kind_looked_up(kind, whole, now),
             Outcome::ConfigurationWritten { object, result } => {
                 self.on_configuration_written(&object, result, now);
@@ -201,6 +214,9 @@ impl Owner {
             match self.timers.pop_first() {
                 Some((_, Timer::Service(uid))) => {
                     self.dirty.insert(uid);
+                }
+                Some((_, Timer::Leave(key, uid))) => {
+                    self.effects.push_back(Effect::Leave(key, uid))
                 }
                 Some((_, Timer::Entry(address))) => {
                     self.dirty_entries.insert(address);

@@ -88,31 +88,32 @@ impl Writer {
             Effect::Settle(settle) => Outcome::Settled(Box::new(self.settle(*settle).await)),
             Effect::Release(release) => Outcome::Released {
                 address: release.entry.allocation.address,
+                entry: release.entry.uid.clone(),
                 result: self.release(*release).await,
             },
+            Effect::Leave(key, uid) => {
+                let result = self.leave(&key, &uid).await;
+                Outcome::Left(key, uid, result)
+            }
             Effect::LookUpKind(kind) => Outcome::KindLookedUp(kind, self.look_up(kind).await),
             Effect::WriteSpeakerConfig {
                 spec,
                 resource_version,
             } => {
                 let result = self.write_speaker_config(*spec, resource_version).await;
-                written("SpeakerConfig", crds::SPEAKER_CONFIG_NAME, result)
+                speaker_config_written(result)
             }
             Effect::WriteSpeakerConfigStatus(status) => {
                 let name = crds::SPEAKER_CONFIG_NAME;
-                written(
-                    "SpeakerConfig",
-                    name,
-                    self.apply_status::<SpeakerConfig>(name, &*status).await,
-                )
+                speaker_config_written(self.apply_status(name, &*status).await)
             }
             Effect::WritePoolStatus(name, status) => {
                 let result = self.apply_status::<IPAddressPool>(&name, &*status).await;
-                written("IPAddressPool", &name, result)
+                written(&name, result)
             }
             Effect::WriteAdvertisementStatus(name, status) => {
                 let result = self.apply_status::<L2Advertisement>(&name, &*status).await;
-                written("L2Advertisement", &name, result)
+                written(&name, result)
             }
         }
     }
@@ -270,19 +271,38 @@ impl Writer {
     /// Absence releases only after an uncached GET says that the Service is gone, is another one,
     /// or is no longer ours.
     async fn release(&self, release: Release) -> Result<ReleaseVerdict, WriteFailure> {
-        if let Some((key, uid)) = &release.holder {
-            let answer = self.services(key).get_opt(&key.name).await;
-            let found = answer.map_err(|error| failure_of(&error))?;
-            let same = found.filter(|s| s.metadata.uid.as_deref() == Some(uid.as_str()));
-            if let Some(service) = same {
-                if ServiceView::of(&service, &self.classes).is_some() {
-                    return Ok(ReleaseVerdict::StillHeld(Box::new(service)));
-                }
-                self.clear_status(key, &service).await?;
-            }
+        if let Some((key, uid)) = &release.holder
+            && let Some(service) = self.leave(key, uid).await?
+        {
+            return Ok(ReleaseVerdict::StillHeld(service));
         }
         self.give_back(&release.entry).await?;
         Ok(ReleaseVerdict::Gone)
+    }
+
+    /// Asks what became of a Service, and takes our condition from one that is no longer ours.
+    /// Returns it if it still is.
+    async fn leave(
+        &self,
+        key: &ServiceKey,
+        uid: &Uid,
+    ) -> Result<Option<Box<Service>>, WriteFailure> {
+        loop {
+            let answer = self.services(key).get_opt(&key.name).await;
+            let found = answer.map_err(|error| failure_of(&error))?;
+            let same = found.filter(|s| s.metadata.uid.as_deref() == Some(uid.as_str()));
+            let Some(service) = same else {
+                return Ok(None);
+            };
+            if ServiceView::of(&service, &self.classes).is_some() {
+                return Ok(Some(Box::new(service)));
+            }
+            match self.clear_status(key, &service).await {
+                // Changed since it was read, perhaps by the release of its other address.
+                Err(WriteFailure::Conflict) => {}
+                result => return result.map(|()| None),
+            }
+        }
     }
 
     /// Drops what we own of the status of a Service that is no longer ours; what somebody else
@@ -331,7 +351,7 @@ impl Writer {
         &self,
         spec: crds::SpeakerConfigSpec,
         resource_version: Option<String>,
-    ) -> Result<(), WriteFailure> {
+    ) -> Result<SpeakerConfig, WriteFailure> {
         let api: Api<SpeakerConfig> = Api::all(self.client.clone());
         let mut object = SpeakerConfig::new(crds::SPEAKER_CONFIG_NAME, spec);
         let params = PostParams::default();
@@ -343,10 +363,10 @@ impl Writer {
                     .await
             }
         };
-        self.count("speakerconfig", answer).map(|_| ())
+        self.count("speakerconfig", answer)
     }
 
-    async fn apply_status<K>(&self, name: &str, status: &impl Serialize) -> Result<(), WriteFailure>
+    async fn apply_status<K>(&self, name: &str, status: &impl Serialize) -> Result<K, WriteFailure>
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
     {
@@ -361,7 +381,6 @@ impl Writer {
             .patch_status(name, &apply_params(true), &Patch::Apply(&body))
             .await;
         self.count(K::kind(&()).to_lowercase().as_str(), answer)
-            .map(|_| ())
     }
 
     async fn note(&self, service: &ServiceKey, uid: &Uid, note: &Note) {
@@ -400,10 +419,20 @@ impl Writer {
     }
 }
 
-fn written(kind: &str, name: &str, result: Result<(), WriteFailure>) -> Outcome {
+fn written<K>(name: &str, result: Result<K, WriteFailure>) -> Outcome
+where
+    K: Resource<DynamicType = ()>,
+{
     Outcome::ConfigurationWritten {
-        object: format!("{kind}/{name}"),
-        result,
+        object: format!("{}/{name}", K::kind(&())),
+        result: result.map(|_| None),
+    }
+}
+
+fn speaker_config_written(result: Result<SpeakerConfig, WriteFailure>) -> Outcome {
+    Outcome::ConfigurationWritten {
+        object: format!("SpeakerConfig/{}", crds::SPEAKER_CONFIG_NAME),
+        result: result.map(|object| Some(Box::new(object))),
     }
 }
 

@@ -1,10 +1,12 @@
 //! The configuration kinds, what they settle to, and what is said back about them.
 
+mod statuses;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{
-    IPAddressPool, IPAddressPoolStatus, Invalid, L2Advertisement, L2AdvertisementStatus, Severity,
-    SpeakerConfig, SpeakerConfigSpec, SpeakerConfigStatus,
+    IPAddressPool, Invalid, L2Advertisement, Severity, SpeakerConfig, SpeakerConfigSpec,
+    SpeakerConfigStatus,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
@@ -16,6 +18,7 @@ use tracing::{debug, warn};
 use super::{Owner, Timer};
 use crate::effect::{ConfigKind, Effect, WriteFailure};
 use crate::kind::{SettledKind, Unknown};
+use crate::service::newer;
 use crate::status::condition;
 
 /// How long a pool's counts may lag behind: a burst of 1,000 Services is a handful of writes.
@@ -78,6 +81,18 @@ impl Configuration {
     pub(super) fn pool_referenced(&mut self, pool: &PoolName) {
         if !self.settled.pools.iter().any(|known| known.name == *pool) {
             self.dirty = true;
+        }
+    }
+
+    /// Takes a state of SpeakerConfig, from the watch or from the answer to a write of ours; an
+    /// older one than is known changes nothing.
+    fn take_written(&mut self, object: SpeakerConfig) {
+        let version = |object: &SpeakerConfig| object.resource_version().unwrap_or_default();
+        let stale = self.written.as_ref().is_some_and(|known| {
+            known.uid() == object.uid() && !newer(&version(&object), &version(known))
+        });
+        if !stale {
+            self.written = Some(object);
         }
     }
 
@@ -157,7 +172,7 @@ impl Unknown {
         match self {
             Self::Unreadable => "KindUnreadable",
             Self::DefinitionGone => "KindGone",
-            Self::EmptyAfterFailure => "KindEmptyAfterFailure",
+            Self::Lost => "KindLost",
         }
     }
 
@@ -171,9 +186,9 @@ impl Unknown {
                 "the definition {definition} is missing or being deleted; the {count} objects read \
                  last stay in force; apply the definition and the objects again"
             ),
-            Self::EmptyAfterFailure => format!(
-                "{kind} was read as empty after it could not be read; the {count} objects read \
-                 before stay in force until an object of the kind is applied"
+            Self::Lost => format!(
+                "{kind} was lost for a while, and not all of it is back; its {count} objects stay in \
+                 force; apply them again, or restart the controller to let them go"
             ),
         }
     }
@@ -206,7 +221,7 @@ impl Owner {
                 configuration.written = list.into_iter().find(ours);
                 configuration.written_synced = true;
             }
-            WatchEvent::Applied(object) if ours(&object) => configuration.written = Some(object),
+            WatchEvent::Applied(object) if ours(&object) => configuration.take_written(object),
             WatchEvent::Deleted(object) if ours(&object) => {
                 warn!("SpeakerConfig was deleted; writing it again");
                 configuration.written = None;
@@ -373,10 +388,10 @@ impl Owner {
     /// entry still names.
     fn speaker_config_spec(&self) -> SpeakerConfigSpec {
         let configuration = &self.configuration;
+        // Also of an entry that vanished and is being written again.
         let referenced: BTreeMap<PoolName, Labels> = self
-            .ledger
-            .entries()
-            .map(|entry| &entry.allocation.pool)
+            .allocator
+            .recorded_pools()
             .filter(|name| {
                 !configuration
                     .settled
@@ -398,117 +413,24 @@ impl Owner {
         SpeakerConfigSpec::from(&crds::speaker_config(&configuration.settled, &referenced))
     }
 
-    fn settle_pool_statuses(&mut self, now: Timestamp) {
-        let mut writes = Vec::new();
-        for object in self.configuration.pools.objects() {
-            let name = object.name_any();
-            let usage = self.allocator.pool_usage(&PoolName::new(name.clone()));
-            self.metrics.pool(&name, &usage);
-            let before = object
-                .status
-                .as_ref()
-                .and_then(|s| find(&s.conditions, "Accepted"));
-            let conditions = vec![self.accepted(
-                "IPAddressPool",
-                &name,
-                object.metadata.generation,
-                before,
-                now,
-            )];
-            let status = IPAddressPoolStatus {
-                assigned_ipv4: saturating(usage.assigned_v4),
-                assigned_ipv6: saturating(usage.assigned_v6),
-                available_ipv4: saturating(usage.available_v4),
-                available_ipv6: saturating(usage.available_v6),
-                conditions,
-            };
-            if object.status.as_ref() != Some(&status) {
-                writes.push((name, status));
-            }
-        }
-        for (name, status) in writes {
-            if self
-                .configuration
-                .writing
-                .insert(format!("IPAddressPool/{name}"))
-            {
-                self.effects
-                    .push_back(Effect::WritePoolStatus(name, Box::new(status)));
-            }
-        }
-    }
-
-    fn settle_advertisement_statuses(&mut self, now: Timestamp) {
-        let mut writes = Vec::new();
-        for object in self.configuration.advertisements.objects() {
-            let name = object.name_any();
-            let before = object
-                .status
-                .as_ref()
-                .and_then(|s| find(&s.conditions, "Accepted"));
-            let conditions = vec![self.accepted(
-                "L2Advertisement",
-                &name,
-                object.metadata.generation,
-                before,
-                now,
-            )];
-            let status = L2AdvertisementStatus { conditions };
-            if object.status.as_ref() != Some(&status) {
-                writes.push((name, status));
-            }
-        }
-        for (name, status) in writes {
-            if self
-                .configuration
-                .writing
-                .insert(format!("L2Advertisement/{name}"))
-            {
-                self.effects
-                    .push_back(Effect::WriteAdvertisementStatus(name, Box::new(status)));
-            }
-        }
-    }
-
-    /// The condition `Accepted` of a configuration object: what is wrong with it, if anything.
-    fn accepted(
-        &self,
-        kind: &str,
-        name: &str,
-        generation: Option<i64>,
-        before: Option<&Condition>,
-        now: Timestamp,
-    ) -> Condition {
-        let problems = &self.configuration.problems;
-        let mut own = problems
-            .iter()
-            .filter(|p| p.object.kind == kind && p.object.name == name);
-        let rejected = own.clone().any(|p| p.severity() == Severity::Rejected);
-        let overlaps = self.allocator.overlaps();
-        let overlap = overlaps
-            .iter()
-            .find(|o| kind == "IPAddressPool" && o.loser.as_str() == name);
-        let (reason, message) = match (own.next(), overlap) {
-            (Some(problem), _) => (problem.reason.reason(), problem.to_string()),
-            (None, Some(overlap)) => ("Overlap", overlap.to_string()),
-            (None, None) => ("Accepted", String::new()),
-        };
-        condition(
-            "Accepted", !rejected, reason, &message, generation, before, now,
-        )
-    }
-
     pub(super) fn on_configuration_written(
         &mut self,
         object: &str,
-        result: Result<(), WriteFailure>,
+        result: Result<Option<Box<SpeakerConfig>>, WriteFailure>,
         now: Timestamp,
     ) {
         self.configuration.writing.remove(object);
         match result {
-            Ok(()) => {
+            Ok(written) => {
                 self.configuration.failures = 0;
                 debug!(object, "configuration written");
+                // What changed while it was written is compared with it now.
+                if let Some(written) = written {
+                    self.configuration.take_written(*written);
+                    self.configuration.dirty = true;
+                } else {
+                    self.configuration.usage_changed();
+                }
             }
             // Gone meanwhile; its watch says so too.
             Err(WriteFailure::NotFound) if !object.starts_with("SpeakerConfig/") => {}
@@ -585,8 +507,4 @@ fn changed_pools(before: &[model::Pool], after: &[model::Pool]) -> BTreeSet<Pool
 
 fn find<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
     conditions.iter().find(|condition| condition.type_ == type_)
-}
-
-fn saturating(count: u128) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

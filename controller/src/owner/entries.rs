@@ -31,6 +31,7 @@ impl Owner {
                 for (address, uid) in absent {
                     self.entry_vanished(address, &uid);
                 }
+                self.ledger.listed();
                 self.ledger_synced = true;
             }
             WatchEvent::Applied(object) => {
@@ -125,24 +126,21 @@ impl Owner {
         claim
             .holders
             .iter()
-            .any(|holder| self.lives(&holder.uid) || self.settling.contains(&holder.uid))
+            .any(|holder| self.lives(&holder.uid) || self.settling.contains_key(&holder.uid))
     }
 
     pub(super) fn on_released(
         &mut self,
         address: IpAddr,
+        entry: &str,
         result: Result<ReleaseVerdict, WriteFailure>,
         now: Timestamp,
     ) {
         self.releasing.remove(&address);
         match result {
             Ok(ReleaseVerdict::Gone) => {
-                if let Some(entry) = self.ledger.entry(address) {
-                    let uid = entry.uid.clone();
-                    self.ledger.remove(address, &uid);
-                }
                 info!(vip = %address, "address released");
-                self.free(address);
+                self.entry_ended(address, entry);
             }
             Ok(ReleaseVerdict::StillHeld(service)) => {
                 self.apply_service(&service);
@@ -151,6 +149,14 @@ impl Owner {
                 warn!(vip = %address, error = %failure, "address not released yet; trying again");
                 self.set_timer(now + super::backoff(1), Timer::Entry(address));
             }
+        }
+    }
+
+    /// We deleted an entry. If the watch was first to tell, the address may have been given again
+    /// by now.
+    pub(super) fn entry_ended(&mut self, address: IpAddr, object_uid: &str) {
+        if self.ledger.end(address, object_uid).is_some() {
+            self.free(address);
         }
     }
 

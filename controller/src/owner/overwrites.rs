@@ -6,10 +6,14 @@
 
 use std::net::IpAddr;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 /// How long we keep out of a fight before the next try.
 const TRUCE: SignedDuration = SignedDuration::from_mins(10);
+
+/// The word for it in the condition.
+pub(super) const REASON: &str = "StatusOverwritten";
 
 /// What is known of others that write one Service's status.
 #[derive(Debug, Default)]
@@ -32,6 +36,15 @@ pub(super) enum Response {
 }
 
 impl Overwrites {
+    /// What an earlier run of ours said about it still holds: a restart begins no new fight.
+    pub(super) fn as_reported(condition: Option<&Condition>) -> Self {
+        let ours = condition.filter(|condition| condition.reason == REASON);
+        Self {
+            truce: ours.map(|condition| condition.last_transition_time.0 + TRUCE),
+            ..Self::default()
+        }
+    }
+
     /// The status shows these addresses as we want them.
     pub(super) fn settled(&mut self, addresses: &[IpAddr]) {
         if self.settled.as_deref() != Some(addresses) {

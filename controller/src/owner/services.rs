@@ -5,12 +5,14 @@ use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::jiff::Timestamp;
-use model::{ServiceKey, Uid};
+use model::{Holder, ServiceKey, Uid};
 use runtime::watch::WatchEvent;
+use tracing::warn;
 
-use super::Owner;
 use super::overwrites::Overwrites;
 use super::settlement::Standing;
+use super::{Owner, Timer};
+use crate::effect::{Effect, WriteFailure};
 use crate::service::ServiceView;
 
 /// A Service of ours and where its settlement stands.
@@ -106,33 +108,50 @@ impl Owner {
         if self.by_key.get(key) == Some(uid) {
             self.by_key.remove(key);
         }
-        self.dirty_entries
-            .extend(self.allocator.held_by(uid).map(|a| a.address));
+        let held: Vec<IpAddr> = self.allocator.held_by(uid).map(|a| a.address).collect();
+        if held.is_empty() && tracked.view.condition.is_some() {
+            // Whoever holds an address is asked after when that is released.
+            self.effects
+                .push_back(Effect::Leave(key.clone(), uid.clone()));
+        }
+        self.dirty_entries.extend(held);
     }
 
-    /// The Services that are due, those that hold or show addresses first: adopt before allocate.
-    /// Then who has waited longest.
+    pub(super) fn on_left(
+        &mut self,
+        key: ServiceKey,
+        uid: Uid,
+        result: Result<Option<Box<Service>>, WriteFailure>,
+        now: Timestamp,
+    ) {
+        match result {
+            Ok(None) | Err(WriteFailure::NotFound) => {}
+            Ok(Some(service)) => {
+                self.apply_service(&service);
+            }
+            Err(failure) => {
+                warn!(service = %key, error = %failure, "condition not taken back yet; trying again");
+                self.set_timer(now + super::backoff(1), Timer::Leave(key, uid));
+            }
+        }
+    }
+
+    /// The Services that are due, who has waited longest first.
     pub(super) fn due_services(&mut self) -> Vec<Uid> {
-        let mut due: Vec<(bool, i64, ServiceKey, Uid)> = Vec::with_capacity(self.dirty.len());
+        let mut due: Vec<(i64, ServiceKey, Uid)> = Vec::with_capacity(self.dirty.len());
         for uid in std::mem::take(&mut self.dirty) {
             let Some(tracked) = self.services.get(&uid) else {
                 continue;
             };
             let request = &tracked.view.request;
-            let holds = self.allocator.held_by(&uid).next().is_some();
-            let fresh = !holds && request.shown.is_empty();
-            if fresh && self.waits_for_namespaces() {
-                self.dirty.insert(uid);
-                continue;
-            }
-            due.push((fresh, request.created, request.service.clone(), uid));
+            due.push((request.created, request.service.clone(), uid));
         }
         due.sort();
-        due.into_iter().map(|(_, _, _, uid)| uid).collect()
+        due.into_iter().map(|(_, _, uid)| uid).collect()
     }
 
     /// A fresh choice among pools that select on namespaces needs the namespaces.
-    fn waits_for_namespaces(&self) -> bool {
+    pub(super) fn waits_for_namespaces(&self) -> bool {
         self.needs_namespaces() && self.namespaces.is_none()
     }
 
@@ -165,17 +184,25 @@ impl Owner {
         };
         tracked.failures = tracked.failures.saturating_add(1);
         let at = now + super::backoff(tracked.failures);
-        self.set_timer(at, super::Timer::Service(uid.clone()));
+        self.set_timer(at, Timer::Service(uid.clone()));
     }
 }
 
 impl Tracked {
+    /// The Service, as ledger entries name it.
+    pub(super) fn holder(&self) -> Holder {
+        Holder {
+            service: self.view.request.service.clone(),
+            uid: self.view.request.uid.clone(),
+        }
+    }
+
     fn new(view: ServiceView) -> Self {
         Self {
-            view,
             standing: Standing::default(),
-            overwrites: Overwrites::default(),
+            overwrites: Overwrites::as_reported(view.condition.as_ref()),
             failures: 0,
+            view,
         }
     }
 }

@@ -7,7 +7,8 @@ use k8s_openapi::jiff::Timestamp;
 use model::{Allocation, Holder, Labels, PoolName, Uid};
 use tracing::{info, warn};
 
-use super::overwrites::Response;
+use super::overwrites::{self, Response};
+use super::services::Tracked;
 use super::{Owner, Timer};
 use crate::effect::{Effect, Note, Settle, Settled, StatusWrite, WriteFailure};
 use crate::ledger::LedgerEntry;
@@ -40,36 +41,82 @@ impl Standing {
 }
 
 impl Owner {
-    /// Decides one Service and says what must be written, if anything.
-    pub(super) fn settle_service(&mut self, uid: &Uid, now: Timestamp) {
-        if self.settling.contains(uid) {
-            // The answer to what is under way marks it due again.
-            return;
-        }
+    /// Adopt before allocate: takes what a status shows and the ledger does not say, before
+    /// anything is given to anybody in the same breath.
+    pub(super) fn adopt_shown(&mut self, uid: &Uid, now: Timestamp) {
         let Some(tracked) = self.services.get(uid) else {
             return;
         };
-        if tracked.view.shows_foreign_kind() && self.allocator.held_by(uid).next().is_none() {
+        let request = &tracked.view.request;
+        let unknown = |address: &IpAddr| self.allocator.allocation(*address).is_none();
+        if tracked.view.shows_foreign_kind() || !request.shown.iter().any(unknown) {
+            return;
+        }
+        // Whether a pool admits its labels does not matter to an address that is in use.
+        let decision = decide(request, &Labels::new(), &self.allocator);
+        let holder = tracked.holder();
+        self.record(&decision.adopt, &holder, now);
+    }
+
+    /// What should be so for a Service; `None` while that cannot be said.
+    fn decision(&self, uid: &Uid) -> Option<Decision> {
+        let request = &self.services.get(uid)?.view.request;
+        let no_labels = Labels::new();
+        let namespaces = self.namespaces.as_ref();
+        let labels = namespaces.and_then(|known| known.get(&request.service.namespace));
+        let decision = decide(request, labels.unwrap_or(&no_labels), &self.allocator);
+        let chooses = !decision.claim.is_empty() || !decision.outcome.is_complete();
+        // All are looked at again once the namespaces were read.
+        (!chooses || !self.waits_for_namespaces()).then_some(decision)
+    }
+
+    /// Whether its status shows what another load balancer wrote, and nothing of ours.
+    fn is_foreign(&self, uid: &Uid) -> bool {
+        let foreign = |tracked: &Tracked| tracked.view.shows_foreign_kind();
+        self.services.get(uid).is_some_and(foreign) && self.allocator.held_by(uid).next().is_none()
+    }
+
+    /// What a Service can have is taken for it although an earlier write of it is under way: the
+    /// answers of the API server must not settle who is first.
+    fn reserve(&mut self, uid: &Uid, now: Timestamp) {
+        if self.is_foreign(uid) {
+            return;
+        }
+        if let Some(decision) = self.decision(uid)
+            && let Some(tracked) = self.services.get(uid)
+        {
+            let holder = tracked.holder();
+            self.record(&decision.claim, &holder, now);
+        }
+    }
+
+    /// Decides one Service and says what must be written, if anything.
+    pub(super) fn settle_service(&mut self, uid: &Uid, now: Timestamp) {
+        if self.settling.contains_key(uid) {
+            // The answer to what is under way marks it due again.
+            self.reserve(uid, now);
+            return;
+        }
+        if self.is_foreign(uid) {
             self.leave_alone(uid, now);
             return;
         }
-        let request = &tracked.view.request;
-        let no_labels = Labels::new();
-        let labels = self
-            .namespaces
-            .as_ref()
-            .and_then(|n| n.get(&request.service.namespace));
-        let decision = decide(request, labels.unwrap_or(&no_labels), &self.allocator);
-        let holder = Holder {
-            service: request.service.clone(),
-            uid: uid.clone(),
+        let Some(decision) = self.decision(uid) else {
+            return;
         };
-        self.record(&decision, &holder, now);
+        let Some(tracked) = self.services.get(uid) else {
+            return;
+        };
+        let holder = tracked.holder();
+        self.record(&decision.adopt, &holder, now);
+        self.record(&decision.claim, &holder, now);
+        self.drop_unwritten(&decision.release);
         let claims = self.unwritten_claims(uid);
         let repoint = self.entries_to_repoint(&decision.repoint);
-        let release = decision
+        let release: Vec<LedgerEntry> = decision
             .release
             .iter()
+            .filter(|a| !self.releasing.contains(a))
             .filter_map(|a| self.ledger.entry(*a).cloned())
             .collect();
         let (status, note) = self.status_write(uid, &decision, now);
@@ -88,7 +135,10 @@ impl Owner {
         };
         tracked.standing.outcome = Some(decision.outcome);
         if settle.is_needed() {
-            self.settling.insert(uid.clone());
+            let released = settle.release.iter().map(|e| e.allocation.address);
+            let released: Vec<IpAddr> = released.collect();
+            self.releasing.extend(&released);
+            self.settling.insert(uid.clone(), released);
             self.effects.push_back(Effect::Settle(Box::new(settle)));
         } else {
             tracked.failures = 0;
@@ -130,14 +180,14 @@ impl Owner {
                 message: desired.message,
             }),
         };
-        self.settling.insert(uid.clone());
+        self.settling.insert(uid.clone(), Vec::new());
         self.effects.push_back(Effect::Settle(Box::new(settle)));
     }
 
     /// What is decided is taken at once, so that the next Service decided in the same breath does
     /// not get it too.
-    fn record(&mut self, decision: &Decision, holder: &Holder, now: Timestamp) {
-        for (address, pool) in decision.adopt.iter().chain(&decision.claim) {
+    fn record(&mut self, given: &[(IpAddr, PoolName)], holder: &Holder, now: Timestamp) {
+        for (address, pool) in given {
             self.allocator.record(Allocation {
                 address: *address,
                 pool: pool.clone(),
@@ -145,6 +195,15 @@ impl Owner {
                 since: now.as_millisecond(),
             });
             self.configuration.usage_changed();
+        }
+    }
+
+    /// What was taken for a Service, never written, and is no longer wanted.
+    fn drop_unwritten(&mut self, unwanted: &[IpAddr]) {
+        for address in unwanted {
+            if self.ledger.entry(*address).is_none() {
+                self.free(*address);
+            }
         }
     }
 
@@ -196,7 +255,8 @@ impl Owner {
             .condition
             .as_ref()
             .is_some_and(|before| desired.is(before));
-        let note = (!desired.allocated && !said).then(|| {
+        let wanting = !desired.allocated || decision.outcome.unmet().is_some();
+        let note = (wanting && !said).then(|| {
             let service = &tracked.view.request.service;
             warn!(%service, reason = desired.reason, message = desired.message, "allocation refused");
             Note { reason: desired.reason, message: desired.message.clone() }
@@ -213,7 +273,11 @@ impl Owner {
 
     pub(super) fn on_settled(&mut self, settled: Settled, now: Timestamp) {
         let uid = settled.uid;
-        self.settling.remove(&uid);
+        for address in self.settling.remove(&uid).unwrap_or_default() {
+            self.releasing.remove(&address);
+            // One of the two writes may be missing.
+            self.dirty_entries.insert(address);
+        }
         for entry in settled.claimed {
             let Allocation {
                 address,
@@ -229,8 +293,7 @@ impl Owner {
             self.apply_entry(entry);
         }
         for entry in settled.released {
-            self.ledger.remove(entry.allocation.address, &entry.uid);
-            self.free(entry.allocation.address);
+            self.entry_ended(entry.allocation.address, &entry.uid);
         }
         if let Some(service) = &settled.service {
             self.apply_service(service);
@@ -310,7 +373,7 @@ fn kept_out(wanted: &[IpAddr], writer: Option<&str>) -> DesiredStatus {
     DesiredStatus {
         ingress: None,
         allocated: false,
-        reason: "StatusOverwritten",
+        reason: overwrites::REASON,
         message: format!(
             "{writer} keeps overwriting status.loadBalancer, which should show {}; stop it, or give \
              it a loadBalancerClass of its own; the address is kept and answered meanwhile",

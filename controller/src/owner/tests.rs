@@ -1,0 +1,7 @@
+//! Events in, effects out, against an API server of a few lines that keeps what it is told.
+
+mod configuration;
+mod conflicts;
+mod release;
+mod settlement;
+mod world;

@@ -1,0 +1,437 @@
+//! An owner, its clock, and the API server that it talks to.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crds::{IPAddressPool, IPAllocation, L2Advertisement, SpeakerConfig};
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use model::{Allocation, LoadBalancerClasses, Uid};
+use runtime::watch::WatchEvent;
+use serde_json::{Value, json};
+
+use crate::effect::{Effect, Outcome, Release, ReleaseVerdict, Settle, Settled, WriteFailure};
+use crate::ledger::LedgerEntry;
+use crate::metrics::Metrics;
+use crate::owner::{Event, Owner};
+
+/// What the API server holds, and an owner that was told of it or not.
+pub(super) struct World {
+    pub(super) owner: Owner,
+    pub(super) now: Timestamp,
+    version: u64,
+    services: BTreeMap<String, Service>,
+    entries: BTreeMap<IpAddr, IPAllocation>,
+    pools: BTreeMap<String, IPAddressPool>,
+    advertisements: BTreeMap<String, L2Advertisement>,
+    config: Option<SpeakerConfig>,
+}
+
+pub(super) fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self {
+            owner: owner(),
+            now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(500_000),
+            version: 1,
+            services: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            pools: BTreeMap::new(),
+            advertisements: BTreeMap::new(),
+            config: None,
+        }
+    }
+
+    /// With a pool of these addresses, everything read and settled.
+    pub(super) fn with_pool(addresses: &[&str]) -> Self {
+        let mut world = Self::new();
+        world.put_pool("lan", addresses);
+        world.start();
+        world
+    }
+
+    fn next(&mut self) -> String {
+        self.version += 1;
+        self.version.to_string()
+    }
+
+    // --- what users do -------------------------------------------------------------------------
+
+    /// Create or change a Service that was created at this second; its uid is its name. The owner
+    /// is not told.
+    pub(super) fn put_service(&mut self, name: &str, second: i64, changes: &Value) -> Service {
+        let before = self.services.get(name).cloned().unwrap_or_default();
+        let mut service: Service = serde_json::from_value(json!({
+            "metadata": {
+                "name": name, "namespace": "shop", "uid": name, "resourceVersion": self.next(),
+                "creationTimestamp": (Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)),
+                "annotations": changes.get("annotations"),
+            },
+            "spec": {
+                "type": changes.get("type").unwrap_or(&json!("LoadBalancer")),
+                "clusterIPs": ["10.96.0.1"],
+                "ipFamilies": changes.get("ipFamilies").unwrap_or(&json!(["IPv4"])),
+                "ipFamilyPolicy": changes.get("ipFamilyPolicy"),
+            },
+        }))
+        .unwrap();
+        service.status = before.status;
+        if let Some(shown) = changes.get("shows") {
+            let shown = shown.as_array().unwrap().iter();
+            let ingress: Vec<Value> = shown
+                .map(|ip| json!({ "ip": ip, "ipMode": "VIP" }))
+                .collect();
+            let mut status = service.status.take().unwrap_or_default();
+            status.load_balancer = serde_json::from_value(json!({ "ingress": ingress })).unwrap();
+            service.status = Some(status);
+        }
+        self.services.insert(name.to_owned(), service.clone());
+        service
+    }
+
+    /// As [`Self::put_service`], and the owner is told.
+    pub(super) fn apply_service(&mut self, name: &str, second: i64, changes: &Value) {
+        let service = self.put_service(name, second, changes);
+        self.tell_service(WatchEvent::Applied(service));
+    }
+
+    pub(super) fn delete_service(&mut self, name: &str) {
+        let service = self.services.remove(name).unwrap();
+        self.tell_service(WatchEvent::Deleted(service));
+    }
+
+    /// A Service goes, and nobody is told.
+    pub(super) fn forget_service(&mut self, name: &str) {
+        self.services.remove(name).unwrap();
+    }
+
+    pub(super) fn tell_service(&mut self, event: WatchEvent<Service>) {
+        self.tell(Event::Service(Box::new(event)));
+    }
+
+    pub(super) fn put_pool(&mut self, name: &str, addresses: &[&str]) -> IPAddressPool {
+        let version = self.next();
+        let pool: IPAddressPool = serde_json::from_value(json!({
+            "apiVersion": "seamark.io/v1beta1", "kind": "IPAddressPool",
+            "metadata": { "name": name, "uid": name, "resourceVersion": version, "generation": 1 },
+            "spec": { "addresses": addresses },
+        }))
+        .unwrap();
+        self.pools.insert(name.to_owned(), pool.clone());
+        pool
+    }
+
+    pub(super) fn apply_pool(&mut self, name: &str, addresses: &[&str]) {
+        let pool = self.put_pool(name, addresses);
+        self.tell(Event::Pool(WatchEvent::Applied(pool)));
+    }
+
+    pub(super) fn delete_pool(&mut self, name: &str) {
+        let pool = self.pools.remove(name).unwrap();
+        self.tell(Event::Pool(WatchEvent::Deleted(pool)));
+    }
+
+    /// Write an entry as another writer would, and say which it is.
+    pub(super) fn put_entry(&mut self, address: &str, holder: &str) -> IPAllocation {
+        let allocation = Allocation {
+            address: ip(address),
+            pool: model::PoolName::new("lan"),
+            holders: vec![model::Holder {
+                service: model::ServiceKey::new("shop", holder),
+                uid: Uid::new(holder),
+            }],
+            since: 1,
+        };
+        self.store(&allocation)
+    }
+
+    /// The entry as the first write of its release left it.
+    pub(super) fn past_entry(&mut self, entry: &LedgerEntry) -> IPAllocation {
+        let allocation = Allocation {
+            holders: Vec::new(),
+            ..entry.allocation.clone()
+        };
+        let mut object = IPAllocation::from(&allocation);
+        object.metadata.uid = Some(entry.uid.clone());
+        object.metadata.resource_version = Some(self.next());
+        object
+    }
+
+    pub(super) fn delete_entry(&mut self, address: &str) -> IPAllocation {
+        let entry = self.entries.remove(&ip(address)).unwrap();
+        self.tell(Event::Allocation(WatchEvent::Deleted(entry.clone())));
+        entry
+    }
+
+    fn store(&mut self, allocation: &Allocation) -> IPAllocation {
+        let version = self.next();
+        let mut object = IPAllocation::from(allocation);
+        let known = self.entries.get(&allocation.address);
+        object.metadata.uid = Some(
+            known
+                .and_then(IPAllocation::uid)
+                .unwrap_or_else(|| format!("entry-{version}")),
+        );
+        object.metadata.resource_version = Some(version);
+        self.entries.insert(allocation.address, object.clone());
+        object
+    }
+
+    // --- the owner -----------------------------------------------------------------------------
+
+    pub(super) fn tell(&mut self, event: Event) {
+        self.owner.handle(event, self.now);
+    }
+
+    /// Everything decided so far.
+    pub(super) fn effects(&mut self) -> Vec<Effect> {
+        self.owner.settle(self.now);
+        std::iter::from_fn(|| self.owner.poll()).collect()
+    }
+
+    /// The effects on Services and their entries.
+    pub(super) fn service_effects(&mut self) -> Vec<Effect> {
+        let mut effects = self.effects();
+        effects.retain(|effect| {
+            matches!(
+                effect,
+                Effect::Settle(_) | Effect::Release(_) | Effect::Leave(..)
+            )
+        });
+        effects
+    }
+
+    /// The one Service that is to be settled.
+    pub(super) fn one_settle(&mut self) -> Settle {
+        match self.service_effects().as_slice() {
+            [Effect::Settle(settle)] => (**settle).clone(),
+            other => panic!("{other:#?}"),
+        }
+    }
+
+    pub(super) fn one_release(&mut self) -> Release {
+        match self.service_effects().as_slice() {
+            [Effect::Release(release)] => (**release).clone(),
+            other => panic!("{other:#?}"),
+        }
+    }
+
+    /// A new owner reads complete lists and settles, until nothing is left to do.
+    pub(super) fn start(&mut self) {
+        self.restart();
+        self.converge();
+    }
+
+    /// A new owner reads complete lists; nothing is decided yet.
+    pub(super) fn restart(&mut self) {
+        self.owner = owner();
+        let services = self.services.values().cloned().collect();
+        self.tell_service(WatchEvent::Restarted(services));
+        let entries = self.entries.values().cloned().collect();
+        self.tell(Event::Allocation(WatchEvent::Restarted(entries)));
+        let pools = self.pools.values().cloned().collect();
+        self.tell(Event::Pool(WatchEvent::Restarted(pools)));
+        let advertisements = self.advertisements.values().cloned().collect();
+        self.tell(Event::L2Advertisement(WatchEvent::Restarted(
+            advertisements,
+        )));
+        let config = self.config.iter().cloned().collect();
+        self.tell(Event::SpeakerConfig(WatchEvent::Restarted(config)));
+    }
+
+    /// Carry out what is decided, and let time pass, until nothing is left to do.
+    pub(super) fn converge(&mut self) {
+        for _ in 0..100 {
+            let effects = self.effects();
+            if effects.is_empty() && self.owner.deadline().is_none_or(|at| at > self.now) {
+                let Some(at) = self.owner.deadline() else {
+                    return;
+                };
+                if at > self.now + SignedDuration::from_mins(1) {
+                    return;
+                }
+                self.now = at;
+            }
+            for effect in effects {
+                let outcome = self.carry_out(effect);
+                self.tell(Event::Done(outcome));
+            }
+        }
+        panic!("it never comes to rest");
+    }
+
+    // --- the API server ------------------------------------------------------------------------
+
+    /// Do what an effect says, as the writer would. No watch tells of it.
+    pub(super) fn carry_out(&mut self, effect: Effect) -> Outcome {
+        match effect {
+            Effect::Settle(settle) => Outcome::Settled(Box::new(self.settle(*settle))),
+            Effect::Release(release) => self.release(&release),
+            Effect::Leave(key, uid) => Outcome::Left(key, uid, Ok(None)),
+            Effect::LookUpKind(kind) => Outcome::KindLookedUp(kind, Some(true)),
+            Effect::WriteSpeakerConfig { spec, .. } => {
+                let mut config = SpeakerConfig::new(crds::SPEAKER_CONFIG_NAME, *spec);
+                config.status = self.config.as_ref().and_then(|c| c.status.clone());
+                self.keep_config(config)
+            }
+            Effect::WriteSpeakerConfigStatus(status) => {
+                let mut config = self.config.clone().unwrap();
+                config.status = Some(*status);
+                self.keep_config(config)
+            }
+            Effect::WritePoolStatus(name, status) => {
+                let object = format!("IPAddressPool/{name}");
+                let Some(pool) = self.pools.get_mut(&name) else {
+                    let result = Err(WriteFailure::NotFound);
+                    return Outcome::ConfigurationWritten { object, result };
+                };
+                pool.status = Some(*status);
+                let event = Event::Pool(WatchEvent::Applied(pool.clone()));
+                self.tell(event);
+                Outcome::ConfigurationWritten {
+                    object,
+                    result: Ok(None),
+                }
+            }
+            Effect::WriteAdvertisementStatus(name, _) => Outcome::ConfigurationWritten {
+                object: format!("L2Advertisement/{name}"),
+                result: Ok(None),
+            },
+        }
+    }
+
+    fn keep_config(&mut self, mut config: SpeakerConfig) -> Outcome {
+        config.metadata.uid = Some("config".to_owned());
+        config.metadata.resource_version = Some(self.next());
+        self.config = Some(config.clone());
+        Outcome::ConfigurationWritten {
+            object: format!("SpeakerConfig/{}", crds::SPEAKER_CONFIG_NAME),
+            result: Ok(Some(Box::new(config))),
+        }
+    }
+
+    pub(super) fn settle(&mut self, settle: Settle) -> Settled {
+        let mut settled = Settled {
+            uid: settle.uid.clone(),
+            decided_on: settle.decided_on.clone(),
+            claimed: Vec::new(),
+            read: Vec::new(),
+            released: Vec::new(),
+            service: None,
+            failure: None,
+        };
+        for claim in &settle.claims {
+            if let Some(taken) = self.entries.get(&claim.address) {
+                settled.read.extend(LedgerEntry::of(taken));
+                settled.failure = Some(WriteFailure::Taken(claim.address));
+                return settled;
+            }
+            let entry = self.store(claim);
+            settled.claimed.extend(LedgerEntry::of(&entry));
+        }
+        if let Some(status) = &settle.status {
+            match self.apply_status(&settle, &status.body) {
+                Ok(service) => settled.service = Some(service),
+                Err(failure) => {
+                    settled.failure = Some(failure);
+                    return settled;
+                }
+            }
+        }
+        for (entry, pool) in &settle.repoint {
+            let allocation = Allocation {
+                pool: pool.clone(),
+                ..entry.allocation.clone()
+            };
+            let entry = self.store(&allocation);
+            settled.read.extend(LedgerEntry::of(&entry));
+        }
+        for entry in settle.release {
+            self.entries.remove(&entry.allocation.address);
+            settled.released.push(entry);
+        }
+        settled
+    }
+
+    fn apply_status(&mut self, settle: &Settle, body: &Value) -> Result<Service, WriteFailure> {
+        let version = self.next();
+        let service = self
+            .services
+            .get_mut(&settle.service.name)
+            .ok_or(WriteFailure::NotFound)?;
+        if service.metadata.resource_version.as_deref() != Some(&settle.decided_on) {
+            return Err(WriteFailure::Conflict);
+        }
+        let mut status = service.status.take().unwrap_or_default();
+        let conditions = body["status"]["conditions"].clone();
+        status.conditions = serde_json::from_value(conditions).unwrap();
+        if let Some(shown) = body["status"].get("loadBalancer") {
+            status.load_balancer = serde_json::from_value(shown.clone()).unwrap();
+        }
+        service.status = Some(status);
+        service.metadata.resource_version = Some(version);
+        Ok(service.clone())
+    }
+
+    fn release(&mut self, release: &Release) -> Outcome {
+        let address = release.entry.allocation.address;
+        let holder = release.holder.as_ref();
+        let living = holder.and_then(|(key, _)| self.services.get(&key.name));
+        let result = match living {
+            Some(service) => ReleaseVerdict::StillHeld(Box::new(service.clone())),
+            None => {
+                self.entries.remove(&address);
+                ReleaseVerdict::Gone
+            }
+        };
+        Outcome::Released {
+            address,
+            entry: release.entry.uid.clone(),
+            result: Ok(result),
+        }
+    }
+
+    // --- what can be seen ----------------------------------------------------------------------
+
+    /// The addresses that a Service shows.
+    pub(super) fn shown(&self, name: &str) -> Vec<IpAddr> {
+        let status = self.services[name].status.as_ref();
+        let ingress = status.and_then(|s| s.load_balancer.as_ref()?.ingress.as_ref());
+        ingress
+            .into_iter()
+            .flatten()
+            .map(|one| ip(one.ip.as_ref().unwrap()))
+            .collect()
+    }
+
+    pub(super) fn condition(&self, name: &str) -> Condition {
+        self.services[name]
+            .status
+            .as_ref()
+            .unwrap()
+            .conditions
+            .as_ref()
+            .unwrap()[0]
+            .clone()
+    }
+
+    /// Who holds an address.
+    pub(super) fn holder(&self, address: &str) -> Option<String> {
+        let entry = LedgerEntry::of(self.entries.get(&ip(address))?)?;
+        let holder = entry.allocation.holders.first()?;
+        Some(holder.service.name.clone())
+    }
+
+    pub(super) fn config(&self) -> &SpeakerConfig {
+        self.config.as_ref().unwrap()
+    }
+}
+
+fn owner() -> Owner {
+    Owner::new(LoadBalancerClasses::new(true, []), Metrics::default())
+}
