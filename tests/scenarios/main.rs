@@ -3,11 +3,14 @@
 
 use std::process::ExitCode;
 
+mod ask;
 mod ground;
 mod history;
 mod kinds;
+mod ledger;
 mod local;
 mod nodes;
+mod refusals;
 mod release;
 mod restart;
 mod serving;
@@ -19,8 +22,10 @@ fn main() -> ExitCode {
     let scenarios = [
         ground::scenarios(),
         kinds::scenarios(),
+        ledger::scenarios(),
         local::scenarios(),
         nodes::scenarios(),
+        refusals::scenarios(),
         release::scenarios(),
         restart::scenarios(),
         serving::scenarios(),
