@@ -12,6 +12,7 @@ mod local;
 mod nodes;
 mod refusals;
 mod release;
+mod requests;
 mod restart;
 mod serving;
 mod untouched;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         local::scenarios(),
         nodes::scenarios(),
         refusals::scenarios(),
+        requests::scenarios(),
         release::scenarios(),
         restart::scenarios(),
         serving::scenarios(),
