@@ -6,6 +6,7 @@ use std::process::ExitCode;
 mod ask;
 mod ground;
 mod history;
+mod hostile;
 mod kinds;
 mod ledger;
 mod local;
@@ -22,6 +23,7 @@ mod wire;
 fn main() -> ExitCode {
     let scenarios = [
         ground::scenarios(),
+        hostile::scenarios(),
         kinds::scenarios(),
         ledger::scenarios(),
         local::scenarios(),

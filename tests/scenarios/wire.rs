@@ -33,9 +33,9 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 
 /// An address, and the one MAC that stands behind it.
 #[derive(Debug, Clone, Copy)]
-struct Owned {
-    vip: IpAddr,
-    mac: Mac,
+pub(crate) struct Owned {
+    pub(crate) vip: IpAddr,
+    pub(crate) mac: Mac,
 }
 
 fn announced_and_answered(lab: &mut Lab) -> Result<()> {
@@ -73,7 +73,7 @@ fn announced_and_answered(lab: &mut Lab) -> Result<()> {
 }
 
 /// Listen until each address was announced as often as the schedule says; who did it.
-fn hear_announcements(lab: &Lab, ear: &Ear) -> Result<[Owned; 2]> {
+pub(crate) fn hear_announcements(lab: &Lab, ear: &Ear) -> Result<[Owned; 2]> {
     let vips = vips(lab, "web")?;
     let mut heard: BTreeMap<(IpAddr, Mac), usize> = BTreeMap::new();
     let end = Instant::now() + SOON;
