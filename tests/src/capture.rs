@@ -1,5 +1,7 @@
 //! What is on the wire: recorded by tcpdump, decoded by tshark, never by our own codecs.
 
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,12 +12,16 @@ use nix::sys::signal::Signal;
 use crate::frame::Mac;
 use crate::host::Host;
 use crate::process::Process;
-use crate::{eventually, shell};
+use crate::{eventually, probe, shell};
 
 /// A filter for ARP and all of ICMPv6, where neighbour discovery lives.
 pub const ARP_AND_ND: &str = "arp or icmp6";
 
 const START_TIME: Duration = Duration::from_secs(10);
+/// For tcpdump to write what it has already received.
+const STOP_TIME: Duration = Duration::from_secs(10);
+/// IEEE 802 local experimental EtherType 1: a frame that marks the end of a capture.
+const MARK: [u8; 2] = [0x88, 0xb5];
 
 /// The fields that tshark prints, in the order in which [`parse`] reads them.
 const FIELDS: [&str; 18] = [
@@ -50,6 +56,8 @@ const FLAGS: [&str; 3] = [
 pub struct Capture {
     process: Process,
     file: PathBuf,
+    host: Host,
+    interface: String,
 }
 
 /// One captured packet.
@@ -130,6 +138,7 @@ impl Capture {
         let name = format!("capture-{}-{interface}-{serial}", host.name());
         let file = host.owner().dir().join(format!("{name}.pcap"));
         let shown = file.to_string_lossy();
+        let filter = format!("({filter}) or ether proto 0x88b5");
         let command = [
             "tcpdump",
             "-i",
@@ -143,7 +152,7 @@ impl Capture {
             "16384",
             "-w",
             &shown,
-            filter,
+            &filter,
         ];
         let process = host.spawn(&name, &command)?;
         eventually(START_TIME, "tcpdump listens", || {
@@ -152,7 +161,12 @@ impl Capture {
             ensure!(said.contains("listening on"), "it says {said}");
             Ok(())
         })?;
-        Ok(Self { process, file })
+        Ok(Self {
+            process,
+            file,
+            host: host.clone(),
+            interface: interface.to_owned(),
+        })
     }
 
     /// Where the frames are written.
@@ -160,12 +174,37 @@ impl Capture {
         &self.file
     }
 
-    /// End the capture and decode it.
+    /// End the capture and decode it: all that passed before this call, and nothing is lost.
     pub fn stop(mut self) -> Result<Vec<Packet>> {
+        self.catch_up()?;
         // tcpdump ends in order at SIGINT: it writes what it has, then its figures.
         self.process.signal(Signal::SIGINT)?;
         self.process.stop()?;
         decode(&self.file)
+    }
+
+    /// tcpdump forgets at SIGINT what it has not read yet. So a last frame is sent, from the
+    /// interface to itself, and awaited in the file: all that came before it is there as well.
+    fn catch_up(&self) -> Result<()> {
+        let mac = self.host.interface(&self.interface)?.mac.0;
+        let name = self.file.as_os_str().as_encoded_bytes();
+        let mark = [&mac[..], &mac, &MARK, name].concat();
+        let written = self.file.metadata()?.len();
+        let socket = self.host.within(|| probe::open_socket(&self.interface))?;
+        match socket.send(&mark) {
+            // Nothing passes an interface that is down, and tcpdump may have ended with it.
+            Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => return Ok(()),
+            sent => sent.context("sending the last frame")?,
+        };
+        eventually(STOP_TIME, "tcpdump has written all", || {
+            let mut file = File::open(&self.file)?;
+            file.seek(SeekFrom::Start(written))?;
+            let mut new = Vec::new();
+            file.read_to_end(&mut new)?;
+            let found = new.windows(mark.len()).any(|bytes| bytes == mark);
+            ensure!(found, "the last frame is not in {} bytes", new.len());
+            Ok(())
+        })
     }
 }
 
@@ -177,6 +216,8 @@ pub fn decode(file: &Path) -> Result<Vec<Packet>> {
         "-n",
         "-r",
         &shown,
+        "-Y",
+        "!(eth.type == 0x88b5)",
         "-T",
         "fields",
         "-E",

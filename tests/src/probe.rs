@@ -185,7 +185,8 @@ pub fn first_answer(
     Ear::open(host, interface)?.first_answer(wanted, EVERY_MILLISECOND, timeout)
 }
 
-fn open_socket(interface: &str) -> Result<Socket> {
+/// A packet socket in the namespace of the calling thread.
+pub(crate) fn open_socket(interface: &str) -> Result<Socket> {
     let protocol = Protocol::from(i32::from(ETH_P_ALL.to_be()));
     let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking(), Some(protocol))?;
     // The kernel's own link address of the interface is what a packet socket is bound to.
