@@ -62,6 +62,8 @@ pub(crate) struct Index {
     facts: Snapshot,
     classes: LoadBalancerClasses,
     endpoints: Endpoints,
+    /// Entries that are gone, kept for the next plan: they said that an address must stop.
+    ended: BTreeSet<IpAddr>,
     speakers: Speakers,
     config_generation: Option<i64>,
     own_uid: Option<String>,
@@ -87,6 +89,7 @@ impl Index {
             facts: Snapshot::new(node),
             classes,
             endpoints: Endpoints::default(),
+            ended: BTreeSet::new(),
             speakers: Speakers::default(),
             config_generation: None,
             own_uid: None,
@@ -101,6 +104,7 @@ impl Index {
             facts,
             classes,
             endpoints,
+            ended,
             speakers,
             config_generation,
             own_uid,
@@ -125,7 +129,7 @@ impl Index {
                 readings.nodes.follow("nodes", event, &mut nodes)
             }
             Event::Allocation(event) => {
-                let mut ledger = Ledger { facts };
+                let mut ledger = Ledger { facts, ended };
                 readings.ledger.follow("ipallocations", event, &mut ledger)
             }
             Event::SpeakerConfig(event) => {
@@ -187,6 +191,9 @@ impl Index {
     /// that is missing is of interest only while something is announced for it.
     pub(crate) fn accept(&mut self, announced: BTreeMap<IpAddr, Announced>) {
         self.facts.announced = announced;
+        for address in std::mem::take(&mut self.ended) {
+            self.facts.ledger.remove(&address);
+        }
         let announced = self.facts.announced.values();
         let announced: BTreeSet<&Uid> = announced.map(|announced| &announced.service.uid).collect();
         self.facts.services.retain(|_, state| match state {

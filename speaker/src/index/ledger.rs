@@ -13,6 +13,8 @@ use super::reading::Objects;
 /// The snapshot's ledger.
 pub(super) struct Ledger<'a> {
     pub(super) facts: &'a mut Snapshot,
+    /// Addresses whose entry is gone but stays until it was planned with.
+    pub(super) ended: &'a mut BTreeSet<IpAddr>,
 }
 
 impl Objects<IPAllocation> for Ledger<'_> {
@@ -37,16 +39,24 @@ impl Objects<IPAllocation> for Ledger<'_> {
     }
 
     fn delete(&mut self, object: IPAllocation) -> bool {
-        address(&object).is_some_and(|address| self.facts.ledger.remove(&address).is_some())
+        // Its last state: an event before may have been missed, but not this one.
+        let changed = self.apply(object.clone());
+        changed | address(&object).is_some_and(|address| self.end(address))
     }
 
     fn replace(&mut self, objects: Vec<IPAllocation>) -> bool {
         let read: BTreeSet<IpAddr> = objects.iter().filter_map(address).collect();
-        let before = self.facts.ledger.len();
-        self.facts
+        let gone: Vec<IpAddr> = self
+            .facts
             .ledger
-            .retain(|address, _| read.contains(address));
-        let mut changed = self.facts.ledger.len() != before;
+            .keys()
+            .filter(|address| !read.contains(address))
+            .copied()
+            .collect();
+        let mut changed = false;
+        for address in gone {
+            changed |= self.end(address);
+        }
         for object in objects {
             changed |= self.apply(object);
         }
@@ -57,6 +67,7 @@ impl Objects<IPAllocation> for Ledger<'_> {
 impl Ledger<'_> {
     fn put(&mut self, entry: Allocation) -> bool {
         let address = entry.address;
+        self.ended.remove(&address);
         if self
             .facts
             .ledger
@@ -67,6 +78,19 @@ impl Ledger<'_> {
         }
         self.facts.ledger.insert(address, Arc::new(entry));
         true
+    }
+
+    /// An entry is gone. One that took an address from the Service it is announced for stays until
+    /// it was planned with: a release is two writes, and both may be read before the next plan.
+    fn end(&mut self, address: IpAddr) -> bool {
+        let Some(entry) = self.facts.ledger.get(&address) else {
+            return false;
+        };
+        let announced = self.facts.announced.get(&address);
+        if announced.is_some_and(|announced| !entry.is_held_by(&announced.service.uid)) {
+            return self.ended.insert(address);
+        }
+        self.facts.ledger.remove(&address).is_some()
     }
 }
 

@@ -60,6 +60,44 @@ fn a_released_entry_withdraws_its_address() {
 }
 
 #[test]
+fn a_release_whose_two_writes_are_read_in_one_breath_withdraws_its_address() {
+    let (mut world, objects) = announcing();
+    let (mut listed, _) = announcing();
+    let mut moved = objects.services[0].clone();
+    moved["status"] = json!({});
+    for world in [&mut world, &mut listed] {
+        world.read(Event::Service(applied(&moved)));
+        for vip in VIPS {
+            world.read(Event::Allocation(applied(&entry(vip, None))));
+        }
+    }
+    for vip in VIPS {
+        world.read(Event::Allocation(deleted(&entry(vip, None))));
+    }
+    listed.read(Event::Allocation(restarted(&[])));
+    for world in [&mut world, &mut listed] {
+        assert!(!answers(&world.plan()));
+        assert_eq!(withdrawn(world), [Withheld::Released, Withheld::Released]);
+        assert!(world.index.facts().ledger.is_empty(), "and forgotten");
+    }
+}
+
+#[test]
+fn an_address_released_and_given_again_in_one_breath_is_announced_for_its_new_holder() {
+    let (mut world, objects) = announcing();
+    let mut moved = objects.services[0].clone();
+    moved["status"] = json!({});
+    world.read(Event::Service(applied(&moved)));
+    let next = service("next", &VIPS);
+    for vip in VIPS {
+        world.read(Event::Allocation(deleted(&entry(vip, None))));
+        world.read(Event::Allocation(applied(&entry(vip, Some("next")))));
+    }
+    assert!(answers(&world.after(Event::Service(applied(&next)))));
+    assert_eq!(world.index.facts().ledger.len(), 2);
+}
+
+#[test]
 fn a_missing_service_is_withdrawn_when_the_controller_releases_its_entries() {
     let (mut world, _) = announcing();
     assert!(answers(
