@@ -78,8 +78,22 @@ impl Ear {
         }
     }
 
-    /// The next answer for any address, until an instant.
+    /// The next answer for any address, until an instant; also one that nobody asked for, as in an
+    /// announcement.
     pub fn next_answer(&self, until: Instant) -> Result<Option<(IpAddr, Mac, Instant)>> {
+        self.next(until, |_| true)
+    }
+
+    /// The next answer that is sent to us alone, as to a question of ours.
+    pub fn next_reply(&self, until: Instant) -> Result<Option<(IpAddr, Mac, Instant)>> {
+        self.next(until, |frame| frame.get(..6) == Some(&self.asker.mac.0[..]))
+    }
+
+    fn next(
+        &self,
+        until: Instant,
+        counts: impl Fn(&[u8]) -> bool,
+    ) -> Result<Option<(IpAddr, Mac, Instant)>> {
         let mut buffer = [0; 2048];
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -98,6 +112,7 @@ impl Ear {
             let frame = buffer.get(..length).unwrap_or_default();
             if let Some((address, mac)) = frame::answer(frame)
                 && mac != self.asker.mac
+                && counts(frame)
             {
                 return Ok(Some((address, mac, at)));
             }

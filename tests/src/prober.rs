@@ -163,6 +163,11 @@ impl Report {
         changes
     }
 
+    /// Questions that nobody answered. The last may be one: nobody waited for its answer.
+    pub fn unanswered(&self) -> usize {
+        self.sent.saturating_sub(self.answers.len())
+    }
+
     /// An error unless somebody answered and no gap was longer than this.
     pub fn expect_no_gap(&self, longer_than: Duration) -> Result<()> {
         ensure!(
@@ -211,7 +216,7 @@ fn segment_loop(ear: &Ear, vip: IpAddr, every: Duration, stop: &AtomicBool) -> R
         let next = Instant::now() + every;
         ear.ask(vip)?;
         log.sent += 1;
-        while let Some((address, mac, at)) = ear.next_answer(next)? {
+        while let Some((address, mac, at)) = ear.next_reply(next)? {
             if address == vip {
                 log.answers.push((at, mac.to_string()));
             }
