@@ -27,7 +27,7 @@ use kube::api::{ListParams, WatchParams};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::Instrument;
 
 pub use failure::WatchFailure;
@@ -45,7 +45,9 @@ const WATCH_SECONDS: std::ops::Range<u64> = 40..50;
 /// How much longer we wait for the end of a watch than we asked the API server to keep it.
 const WATCH_GRACE: Duration = Duration::from_secs(5);
 
-/// A watch that ends sooner than this has not worked, even if it ended in order.
+/// A watch that ends sooner than this without an event has not worked, even if it ended in order;
+/// one that lasts this long has. The API server accepts a watch before it looks whether it still
+/// has the version.
 const SHORT_LIVED: Duration = Duration::from_secs(1);
 
 /// What a watch tells.
@@ -102,6 +104,7 @@ pub async fn pump<K, T>(
         map,
         resource,
         backoff: Backoff::default(),
+        expired: Backoff::default(),
         logged: None,
         told: None,
     };
@@ -116,6 +119,9 @@ struct Pump<K, T, F> {
     /// `plural.group`, as an RBAC message and `kubectl` name it.
     resource: String,
     backoff: Backoff,
+    /// Versions that expired in a row have pauses of their own: the API server answers, so that it
+    /// does not matter how long the pauses of an outage had become.
+    expired: Backoff,
     /// The failure that the log speaks of, until the watch works again.
     logged: Option<WatchFailure>,
     /// The failure that the receiver was told of, until it was told of a recovery.
@@ -153,7 +159,8 @@ where
                 Err(Stop::Closed) => return,
                 Err(Stop::Expired) => {
                     tracing::debug!("version expired, listing again");
-                    if self.pause().await.is_err() {
+                    let delay = self.expired.next_delay();
+                    if self.pause(delay).await.is_err() {
                         return;
                     }
                     None
@@ -163,7 +170,10 @@ where
                     error,
                     resume,
                 }) => {
-                    if self.report(failure, &error).await.is_err() || self.pause().await.is_err() {
+                    let delay = self.backoff.next_delay();
+                    if self.report(failure, &error).await.is_err()
+                        || self.pause(delay).await.is_err()
+                    {
                         return;
                     }
                     resume
@@ -223,12 +233,18 @@ where
             Ok(stream) => stream,
             Err(error) => return Err(self.stop("watch", &error, Some(version))),
         };
-        self.recovered().await?;
         let mut stream = pin!(stream);
         let deadline = started + Duration::from_secs(limit) + WATCH_GRACE;
+        let proof = Instant::now() + SHORT_LIVED;
+        let mut works = false;
         loop {
             let next = tokio::select! {
                 next = timeout_at(deadline, stream.next()) => next.ok().flatten(),
+                () = sleep_until(proof), if !works => {
+                    works = true;
+                    self.works().await?;
+                    continue;
+                }
                 () = self.to.closed() => return Err(Stop::Closed),
             };
             let event = match next {
@@ -255,13 +271,13 @@ where
                     return Err(self.stop("watch", &error, Some(version)));
                 }
             };
-            self.backoff.reset();
+            works = true;
+            self.works().await?;
             self.send(event).await?;
         }
-        if started.elapsed() < SHORT_LIVED {
-            self.pause().await?;
-        } else {
-            self.backoff.reset();
+        if !works {
+            let delay = self.backoff.next_delay();
+            self.pause(delay).await?;
         }
         Ok(version)
     }
@@ -299,8 +315,10 @@ where
         Ok(())
     }
 
-    /// The API server has accepted a watch.
-    async fn recovered(&mut self) -> Result<(), Stop> {
+    /// The watch has told something, or has lasted: it goes on where it broke.
+    async fn works(&mut self) -> Result<(), Stop> {
+        self.backoff.reset();
+        self.expired.reset();
         if self.logged.take().is_some() {
             tracing::info!("watch recovered");
         }
@@ -310,8 +328,7 @@ where
         Ok(())
     }
 
-    async fn pause(&mut self) -> Result<(), Stop> {
-        let delay = self.backoff.next_delay();
+    async fn pause(&self, delay: Duration) -> Result<(), Stop> {
         tokio::select! {
             () = sleep(delay) => Ok(()),
             () = self.to.closed() => Err(Stop::Closed),

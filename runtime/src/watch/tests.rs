@@ -99,7 +99,7 @@ fn emit(reply: Reply) -> Result<Answer, BoxError> {
 #[derive(Clone, Default)]
 struct Script {
     replies: Arc<Mutex<VecDeque<Reply>>>,
-    asked: Arc<Mutex<Vec<String>>>,
+    asked: Arc<Mutex<Vec<(Instant, String)>>>,
 }
 
 impl Script {
@@ -112,7 +112,7 @@ impl Script {
             } else {
                 maps(&[], "9")
             };
-            script.asked.lock().unwrap().push(uri);
+            script.asked.lock().unwrap().push((Instant::now(), uri));
             let reply = script
                 .replies
                 .lock()
@@ -127,7 +127,7 @@ impl Script {
     /// The n-th request: "list", or the version that a watch went on from.
     fn asked(&self) -> Vec<String> {
         let asked = self.asked.lock().unwrap();
-        let version = |uri: &String| match uri.split_once("watch=true") {
+        let version = |(_, uri): &(Instant, String)| match uri.split_once("watch=true") {
             None => "list".to_owned(),
             Some(_) => {
                 let (_, rest) = uri.split_once("resourceVersion=").unwrap();
@@ -219,8 +219,8 @@ async fn pages_are_told_as_one_list() {
     let mut watched = watch([page(&["a", "b"], "5", "more"), maps(&["c"], "5")]);
     assert_eq!(watched.next().await, restarted(&["a", "b", "c"]));
     let asked = watched.script.asked.lock().unwrap();
-    assert!(asked[0].contains("limit=500"), "{asked:?}");
-    assert!(asked[1].contains("continue=more"), "{asked:?}");
+    assert!(asked[0].1.contains("limit=500"), "{asked:?}");
+    assert!(asked[1].1.contains("continue=more"), "{asked:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -242,8 +242,7 @@ async fn a_watch_that_ends_in_order_goes_on_from_the_last_version_without_a_word
 
 #[tokio::test(start_paused = true)]
 async fn an_expired_version_in_the_stream_is_listed_again_and_is_no_failure() {
-    let expired = Reply::Watch(vec![event("ERROR", &status(410))], Then::Ends);
-    let mut watched = watch([maps(&["a"], "5"), expired, maps(&["b"], "7")]);
+    let mut watched = watch([maps(&["a"], "5"), expired(), maps(&["b"], "7")]);
     assert_eq!(
         watched.take(2).await,
         [restarted(&["a"]), restarted(&["b"])]
@@ -256,6 +255,45 @@ async fn a_watch_refused_as_expired_is_listed_again_and_is_no_failure() {
     assert_eq!(
         watched.take(2).await,
         [restarted(&["a"]), restarted(&["b"])]
+    );
+}
+
+fn expired() -> Reply {
+    Reply::Watch(vec![event("ERROR", &status(410))], Then::Ends)
+}
+
+/// An API server that has restarted accepts a watch from before, and then has not that version.
+#[tokio::test(start_paused = true)]
+async fn a_version_that_expired_during_an_outage_is_listed_again_soon_after_it() {
+    let outage = (0..8).map(|_| Reply::Refused);
+    let replies = [maps(&["a"], "5"), Reply::Watch(Vec::new(), Then::Breaks)];
+    let after = [expired(), maps(&["b"], "1")];
+    let mut watched = watch(replies.into_iter().chain(outage).chain(after));
+    let failed = WatchEvent::Failed(WatchFailure::Unreachable);
+    let expected = [restarted(&["a"]), failed, restarted(&["b"])];
+    assert_eq!(watched.take(3).await, expected);
+    let asked = watched.script.asked.lock().unwrap();
+    let (accepted, listed) = (asked[10].0, asked[11].0);
+    assert!(
+        listed - accepted < Duration::from_millis(200),
+        "{:?}",
+        listed - accepted
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn versions_that_expire_at_once_do_not_make_a_busy_loop() {
+    let mut replies = Vec::new();
+    for _ in 0..32 {
+        replies.extend([maps(&["a"], "5"), expired()]);
+    }
+    let start = Instant::now();
+    let mut watched = watch(replies);
+    watched.take(32).await;
+    assert!(
+        start.elapsed() > Duration::from_secs(60),
+        "{:?}",
+        start.elapsed()
     );
 }
 
@@ -397,7 +435,7 @@ async fn selections_and_metadata_reach_the_api_server() {
     let api = Api::<PartialObjectMeta<Namespace>>::all(client);
     tokio::spawn(pump(api, selection, to, named));
     assert_eq!(events.recv().await.unwrap(), restarted(&[]));
-    let asked = script.asked.lock().unwrap()[0].clone();
+    let asked = script.asked.lock().unwrap()[0].1.clone();
     assert!(asked.contains("fieldSelector=metadata.name%3Da"), "{asked}");
     assert!(asked.contains("labelSelector=%21hidden"), "{asked}");
 }
