@@ -3,6 +3,8 @@
 
 use std::process::ExitCode;
 
+mod agreement;
+mod api_server;
 mod ask;
 mod ground;
 mod history;
@@ -22,6 +24,7 @@ mod wire;
 
 fn main() -> ExitCode {
     let scenarios = [
+        api_server::scenarios(),
         ground::scenarios(),
         hostile::scenarios(),
         kinds::scenarios(),

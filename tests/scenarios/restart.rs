@@ -1,20 +1,18 @@
 //! Processes of ours are killed at random moments while Services come and go: nothing that lives
 //! may notice.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use lab::capture::ARP_AND_ND;
 use lab::eventually::throughout;
-use lab::probe::Ear;
 use lab::runner::{Scenario, seeds};
 use lab::steps::step;
-use lab::{Capture, Lab, Mac, Packet, Part, Prober, eventually};
+use lab::{Capture, Lab, Part, Prober};
 
+use crate::agreement::{expect_agreement, expect_one_speaks};
 use crate::history::{History, World};
-use crate::vips::{SOON, Vips, begin, create, delete, vips};
+use crate::vips::{Vips, begin, create, delete, vips};
 
 /// Services that live through all of it; the others come and go.
 const KEPT: usize = 3;
@@ -71,7 +69,7 @@ fn speakers(lab: &mut Lab) -> Result<()> {
             let capture = Capture::start(&story.lab.host("lan"), "br0", ARP_AND_ND)?;
             let probers = story.probers()?;
             story.kill_at_random(&parts)?;
-            story.expect_answers()?;
+            expect_agreement(story.lab)?;
             drop(probers);
             expect_one_speaks(&capture.stop()?)?;
             story.end()
@@ -111,7 +109,7 @@ impl<'a> Story<'a> {
             kept,
             living: Vec::new(),
         };
-        story.expect_answers()?;
+        expect_agreement(story.lab)?;
         Ok(story)
     }
 
@@ -174,82 +172,16 @@ impl<'a> Story<'a> {
         })
     }
 
-    /// What Services show is answered, each by one node, and nothing else of the pools is.
-    fn expect_answers(&self) -> Result<()> {
-        eventually(SOON, "shown addresses are answered, and no others", || {
-            let world = World::now(self.lab)?;
-            world.expect_settled()?;
-            let answers = who_answers(self.lab)?;
-            let answered: BTreeSet<IpAddr> = answers.keys().copied().collect();
-            let shown = world.shown();
-            ensure!(
-                answered == shown,
-                "{answered:?} are answered, {shown:?} shown"
-            );
-            expect_one_each(&answers)
-        })
-    }
-
     /// Everything settles; nothing was lost, and nothing is left when the Services are gone.
     fn end(mut self) -> Result<()> {
-        self.expect_answers()?;
+        expect_agreement(self.lab)?;
         let kept = (0..KEPT).map(|number| format!("kept-{}-{number}", self.seed));
         for name in kept.chain(std::mem::take(&mut self.living)) {
             delete(self.lab, &name)?;
         }
-        self.expect_answers()?;
+        expect_agreement(self.lab)?;
         self.history.check(self.lab)
     }
-}
-
-/// The lower part of both pools, from which addresses are given.
-fn pool() -> BTreeSet<IpAddr> {
-    let v4 = (200..240).map(|last| IpAddr::from([10, 99, 0, last]));
-    let v6 = (0x200..0x228).map(|last| IpAddr::from([0xfd99, 0, 0, 0, 0, 0, 0, last]));
-    v4.chain(v6).collect()
-}
-
-type Answers = BTreeMap<IpAddr, BTreeSet<Mac>>;
-
-/// Who answers for addresses of the pools, each asked thrice.
-fn who_answers(lab: &Lab) -> Result<Answers> {
-    let ear = Ear::open(&lab.client_host(), "eth0")?;
-    let pool = pool();
-    let mut answers = Answers::new();
-    for _ in 0..3 {
-        pool.iter().try_for_each(|vip| ear.ask(*vip))?;
-        let end = Instant::now() + Duration::from_millis(50);
-        while let Some((vip, mac, _)) = ear.next_answer(end)? {
-            if pool.contains(&vip) {
-                answers.entry(vip).or_default().insert(mac);
-            }
-        }
-    }
-    Ok(answers)
-}
-
-/// All that was said on the segment for an address of the pools was said by one node: the nodes
-/// were healthy all the time, and only their speakers were away.
-fn expect_one_speaks(packets: &[Packet]) -> Result<()> {
-    let (pool, mut answers) = (pool(), Answers::new());
-    for (vip, mac) in packets.iter().filter_map(Packet::speaks_for) {
-        if pool.contains(&vip) {
-            answers.entry(vip).or_default().insert(mac);
-        }
-    }
-    ensure!(
-        !answers.is_empty(),
-        "{} packets, and no answer",
-        packets.len()
-    );
-    expect_one_each(&answers)
-}
-
-fn expect_one_each(answers: &Answers) -> Result<()> {
-    for (vip, macs) in answers {
-        ensure!(macs.len() == 1, "{macs:?} speak for {vip}");
-    }
-    Ok(())
 }
 
 /// The splitmix64 generator: enough chance for a test, the same for the same seed for ever.

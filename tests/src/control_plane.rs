@@ -113,9 +113,11 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// Start the controller manager, without the node life cycle controller: nobody renews the
+    /// Start the controller manager, killing one that runs; without the node life cycle controller: nobody renews the
     /// leases of hand-made nodes, and it would call them NotReady after 50 s.
     pub(crate) fn start_manager(&mut self) -> Result<()> {
+        // Its port must be free.
+        self.manager = None;
         let kubeconfig = self.pki.path("manager.kubeconfig");
         let arguments = [
             format!("--kubeconfig={kubeconfig}"),

@@ -36,6 +36,8 @@ pub struct Lab {
     // Guards in the order in which they may be dropped; the run last.
     seamark: BTreeMap<Part, Instance>,
     proxies: Vec<Process>,
+    /// kube-proxy or the controller manager may have lost the API server.
+    are_clients_behind: bool,
     pods: BTreeMap<String, Pod>,
     pod_serial: u32,
     cluster: Cluster,
@@ -60,6 +62,7 @@ impl Lab {
             topology: topology.clone(),
             seamark: BTreeMap::new(),
             proxies: Vec::new(),
+            are_clients_behind: false,
             pods: BTreeMap::new(),
             pod_serial: 0,
             cluster,
@@ -328,8 +331,9 @@ impl Lab {
     // --- the API server ------------------------------------------------------------------------
 
     /// Drop every frame between the control plane and the nodes and the controller, both ways. The
-    /// kit and kubectl still reach it.
-    pub fn cut_api_server(&self) -> Result<()> {
+    /// kit and kubectl still reach it. kube-proxy is cut off as well: see [`Self::restart_clients`].
+    pub fn cut_api_server(&mut self) -> Result<()> {
+        self.are_clients_behind = true;
         let mut ports: Vec<String> = self
             .topology
             .node_names()
@@ -358,6 +362,7 @@ impl Lab {
 
     /// Stop the API server process in order.
     pub fn stop_api_server(&mut self) -> Result<()> {
+        self.are_clients_behind = true;
         self.plane.stop_api_server()
     }
 
@@ -367,6 +372,15 @@ impl Lab {
             self.plane.spawn_api_server()?;
         }
         self.api_server_ready()
+    }
+
+    /// Start kube-proxy and the controller manager anew. After an API server that was away they take
+    /// up to half a minute to look for it again; what was served stays served.
+    pub fn restart_clients(&mut self) -> Result<()> {
+        self.plane.start_manager()?;
+        self.start_proxies()?;
+        self.are_clients_behind = false;
+        Ok(())
     }
 
     /// Leave the lab up when this process ends; `make down` ends it.
@@ -393,13 +407,19 @@ impl Lab {
         for number in 1..=self.topology.nodes {
             self.cluster.put_node(number)?;
         }
+        self.start_proxies()?;
+        self.start_base_pods()
+    }
+
+    fn start_proxies(&mut self) -> Result<()> {
+        self.proxies.clear();
         if let Some(mode) = self.topology.proxy {
             for node in self.topology.node_names() {
                 let proxy = self.start_proxy(&node, mode)?;
                 self.proxies.push(proxy);
             }
         }
-        self.start_base_pods()
+        Ok(())
     }
 
     fn start_base_pods(&mut self) -> Result<()> {

@@ -24,6 +24,9 @@ impl Lab {
             self.restore_node(&format!("n{number}"))?;
         }
         self.restore_pods()?;
+        if self.are_clients_behind {
+            self.restart_clients()?;
+        }
         self.proxies.iter().try_for_each(Process::expect_running)?;
         self.client_host().flush_neighbours()
     }
