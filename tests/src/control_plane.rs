@@ -11,7 +11,8 @@ use crate::host::Host;
 use crate::pki::Pki;
 use crate::process::{Process, Start};
 use crate::run::{Run, Stage};
-use crate::{eventually, http, tools};
+use crate::topology::Topology;
+use crate::{audit, eventually, http, tools};
 
 const HOST: &str = "cp";
 /// A cold two-core machine needs about ten seconds; the rest is patience with a busy one.
@@ -29,6 +30,7 @@ pub(crate) struct ControlPlane {
     etcd: Process,
     api_server: Option<Process>,
     manager: Option<Process>,
+    audit: bool,
 }
 
 #[derive(Debug)]
@@ -40,7 +42,7 @@ struct Programs {
 impl ControlPlane {
     /// Start etcd and the API server, and wait for etcd only: the API server takes seconds in which
     /// other things can be made.
-    pub(crate) fn start(run: &Arc<Run>, pki: &Pki) -> Result<Self> {
+    pub(crate) fn start(run: &Arc<Run>, pki: &Pki, topology: &Topology) -> Result<Self> {
         let programs = Programs {
             api_server: tools::built("kube-apiserver")?,
             manager: tools::built("kube-controller-manager")?,
@@ -53,6 +55,7 @@ impl ControlPlane {
             etcd,
             api_server: None,
             manager: None,
+            audit: topology.audit,
         };
         plane.wait_for_etcd()?;
         plane.spawn_api_server()?;
@@ -62,7 +65,7 @@ impl ControlPlane {
     /// Start the API server. It is not ready when this returns: see [`Self::expect_running`].
     pub(crate) fn spawn_api_server(&mut self) -> Result<()> {
         let file = |name: &str| self.pki.path(name);
-        let arguments = [
+        let mut arguments = vec![
             "--etcd-servers=http://127.0.0.1:2379".to_owned(),
             "--bind-address=::".to_owned(),
             "--advertise-address=10.99.0.2".to_owned(),
@@ -84,6 +87,9 @@ impl ControlPlane {
             "--allow-privileged=true".to_owned(),
             "--profiling=false".to_owned(),
         ];
+        if self.audit {
+            arguments.extend(audit::arguments(&self.run)?);
+        }
         self.api_server = Some(self.spawn(
             "kube-apiserver",
             Stage::ApiServer,

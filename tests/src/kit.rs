@@ -56,7 +56,7 @@ impl Lab {
         let run = Run::start()?;
         let pki = Pki::make(run.dir())?;
         step("network", || network::up(&run, topology))?;
-        let plane = step("etcd", || ControlPlane::start(&run, &pki))?;
+        let plane = step("etcd", || ControlPlane::start(&run, &pki, topology))?;
         let cluster = Cluster::new(&pki.path("admin.kubeconfig"), run.dir())?;
         let mut lab = Self {
             topology: topology.clone(),
@@ -131,6 +131,11 @@ impl Lab {
     /// Administrator's client. Use it by [`Self::block_on`].
     pub fn client(&self) -> Client {
         self.cluster.client()
+    }
+
+    /// The administrator's kubeconfig, for clients of a caller's own.
+    pub fn kubeconfig(&self) -> String {
+        self.pki.path("admin.kubeconfig")
     }
 
     /// Run a future to its end on the lab's runtime.

@@ -12,6 +12,7 @@
 //! ```
 
 pub mod address;
+pub mod audit;
 pub mod capture;
 pub mod cluster;
 mod control_plane;

@@ -13,6 +13,8 @@ pub struct Topology {
     pub pods: Vec<PodSpec>,
     /// Our kinds and roles are installed in the cluster.
     pub seamark: bool,
+    /// The API server notes each write of ours, see [`crate::audit`]; it costs a little time.
+    pub audit: bool,
 }
 
 /// A pod of the base: its name, its node, and its label `app`.
@@ -58,6 +60,7 @@ impl Default for Topology {
             proxy: Some(ProxyMode::Nftables),
             pods: vec![pod("web-1", "n1"), pod("web-2", "n2")],
             seamark: true,
+            audit: false,
         }
     }
 }
