@@ -54,8 +54,8 @@ lab: setup build ## scenarios in network namespaces (needs root; SCENARIO=words 
 	@SEAMARK_BIN_DIR=$(abspath $(TARGET)/lab) \
 		$(CARGO) test --workspace --features seamark-tests/lab --test lab
 
-bench: setup ## figures of a release build, also in target/bench.json
-	@$(CARGO) build --release $(BINARIES) --bin bench
+bench: setup ## figures of a release build, also in target/bench.json (BENCH=words picks some)
+	@$(CARGO) build --release $(BINARIES) --bin bench -p seamark-ipam --example alloc_ns
 	@$(TARGET)/release/bench
 
 soak: ## the scenarios with random moments, with many seeds (SOAK_SEEDS)
