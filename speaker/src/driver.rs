@@ -26,7 +26,7 @@ impl Driver {
             Report::InterfaceFailed { interface, error } => {
                 self.interfaces.insert(interface, error);
             }
-            Report::InterfaceReady { interface } => {
+            Report::InterfaceReady { interface } | Report::InterfaceUnused { interface } => {
                 self.interfaces.remove(&interface);
             }
             Report::GroupFailed {
@@ -34,7 +34,7 @@ impl Driver {
             } => {
                 self.groups.entry(interface).or_default().insert(group);
             }
-            Report::GroupReady { interface, group } => {
+            Report::GroupReady { interface, group } | Report::GroupUnused { interface, group } => {
                 if let Some(groups) = self.groups.get_mut(&interface) {
                     groups.remove(&group);
                     if groups.is_empty() {
@@ -79,34 +79,46 @@ mod tests {
 
     #[test]
     fn a_trouble_stands_until_its_opposite_is_reported() {
-        let mut driver = Driver::default();
         let error = || "no such device".to_owned();
         let group: Ipv6Addr = "ff02::1:ff00:200".parse().unwrap();
-        driver.apply(Report::MonitorFailed { error: error() });
-        driver.apply(Report::InterfaceFailed {
-            interface: eth0(),
-            error: error(),
-        });
-        driver.apply(Report::GroupFailed {
-            interface: eth0(),
-            group,
-            error: error(),
-        });
-        assert_eq!(
-            driver.troubles(),
+        let interface = eth0();
+        let opposites = [
             [
-                "interfaces: no such device",
-                "eth0: no such device",
-                "eth0: not joined to ff02::1:ff00:200"
-            ]
-        );
-        driver.apply(Report::MonitorReady);
-        driver.apply(Report::InterfaceReady { interface: eth0() });
-        driver.apply(Report::GroupReady {
-            interface: eth0(),
-            group,
-        });
-        assert_eq!(driver.troubles(), [""; 0]);
+                Report::InterfaceReady { interface: eth0() },
+                Report::GroupReady {
+                    interface: eth0(),
+                    group,
+                },
+            ],
+            [
+                Report::InterfaceUnused { interface: eth0() },
+                Report::GroupUnused { interface, group },
+            ],
+        ];
+        for opposite in opposites {
+            let mut driver = Driver::default();
+            driver.apply(Report::MonitorFailed { error: error() });
+            driver.apply(Report::InterfaceFailed {
+                interface: eth0(),
+                error: error(),
+            });
+            driver.apply(Report::GroupFailed {
+                interface: eth0(),
+                group,
+                error: error(),
+            });
+            assert_eq!(
+                driver.troubles(),
+                [
+                    "interfaces: no such device",
+                    "eth0: no such device",
+                    "eth0: not joined to ff02::1:ff00:200"
+                ]
+            );
+            driver.apply(Report::MonitorReady);
+            opposite.into_iter().for_each(|report| driver.apply(report));
+            assert_eq!(driver.troubles(), [""; 0]);
+        }
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub(super) async fn serve(
             }
         }
     }
+    health.unused();
 }
 
 fn open(
@@ -101,9 +102,17 @@ impl Health {
         self.reporter.report(Report::InterfaceReady { interface });
     }
 
+    /// What nobody wants cannot fail.
+    fn unused(&mut self) {
+        if self.failure.take().is_some() {
+            let interface = self.interface.clone();
+            self.reporter.report(Report::InterfaceUnused { interface });
+        }
+    }
+
     fn failed(&mut self, error: &ServeError) {
         match error {
-            ServeError::NothingWanted => self.failure = None,
+            ServeError::NothingWanted => self.unused(),
             ServeError::Unusable(_) | ServeError::Port(_) => {
                 let error = runtime::log::chain(error as &dyn Error);
                 if self.failure.as_ref() != Some(&error) {

@@ -56,7 +56,11 @@ impl Memberships {
         // What cannot be left is gone already, with its interface.
         let _ = socket.leave(Mac::of_group(group).0);
         let _ = self.groups.leave(group);
-        self.missing.remove(&group);
+        if self.missing.remove(&group) {
+            let interface = self.interface.clone();
+            self.reporter
+                .report(Report::GroupUnused { interface, group });
+        }
     }
 
     /// When [`Self::retry`] is to be called.

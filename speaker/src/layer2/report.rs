@@ -39,6 +39,11 @@ pub enum Report {
         /// Where.
         interface: InterfaceName,
     },
+    /// An interface that failed is named by the plan no longer, so that its failure is none.
+    InterfaceUnused {
+        /// Where.
+        interface: InterfaceName,
+    },
     /// A solicited-node group could not be joined; it is tried again. Switches that snoop may
     /// keep neighbor solicitations from us meanwhile.
     GroupFailed {
@@ -51,6 +56,13 @@ pub enum Report {
     },
     /// A group that could not be joined now is.
     GroupReady {
+        /// Where.
+        interface: InterfaceName,
+        /// Which.
+        group: Ipv6Addr,
+    },
+    /// A group that could not be joined is needed no longer.
+    GroupUnused {
         /// Where.
         interface: InterfaceName,
         /// Which.
@@ -90,6 +102,9 @@ impl Report {
             Self::InterfaceReady { interface } => {
                 tracing::debug!(%interface, "sockets are open on the interface");
             }
+            Self::InterfaceUnused { interface } => {
+                tracing::debug!(%interface, "nothing is to be announced on the interface any more");
+            }
             Self::GroupFailed {
                 interface, error, ..
             } => {
@@ -97,6 +112,9 @@ impl Report {
             }
             Self::GroupReady { interface, group } => {
                 tracing::debug!(%interface, %group, "joined the multicast group after all");
+            }
+            Self::GroupUnused { interface, group } => {
+                tracing::debug!(%interface, %group, "the multicast group is not needed any more");
             }
             Self::MonitorFailed { error } => {
                 tracing::warn!(error, "cannot follow the interfaces, trying again");
@@ -110,13 +128,14 @@ impl Report {
             Self::Announcing { interface, vip } | Self::Withdrawn { interface, vip } => {
                 Subject::Vip(interface.clone(), *vip)
             }
-            Self::InterfaceFailed { interface, .. } | Self::InterfaceReady { interface } => {
-                Subject::Interface(interface.clone())
-            }
+            Self::InterfaceFailed { interface, .. }
+            | Self::InterfaceReady { interface }
+            | Self::InterfaceUnused { interface } => Subject::Interface(interface.clone()),
             Self::GroupFailed {
                 interface, group, ..
             }
-            | Self::GroupReady { interface, group } => Subject::Group(interface.clone(), *group),
+            | Self::GroupReady { interface, group }
+            | Self::GroupUnused { interface, group } => Subject::Group(interface.clone(), *group),
             Self::MonitorFailed { .. } | Self::MonitorReady => Subject::Monitor,
         }
     }

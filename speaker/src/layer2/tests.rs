@@ -83,6 +83,25 @@ async fn says_once_which_interfaces_cannot_be_served() {
 }
 
 #[tokio::test]
+async fn a_failure_ends_with_the_wish_for_the_interface() {
+    let mut rig = rig();
+    let named = [on("lo"), on("none0")];
+    rig.desired.send_replace(Arc::new(named.clone().into()));
+    for _ in &named {
+        within(rig.reports.recv()).await.expect("running");
+    }
+    rig.desired.send_replace(Desired::default());
+    let mut reports = Vec::new();
+    for _ in &named {
+        reports.push(within(rig.reports.recv()).await.expect("running"));
+    }
+    for (interface, _) in named {
+        let unused = Report::InterfaceUnused { interface };
+        assert!(reports.contains(&unused), "{reports:?}");
+    }
+}
+
+#[tokio::test]
 async fn ends_at_once_when_told_and_closes_its_channels() {
     let mut rig = rig();
     rig.desired.send_replace(Arc::new([on("none0")].into()));
