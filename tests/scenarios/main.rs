@@ -11,6 +11,7 @@ mod history;
 mod hostile;
 mod kinds;
 mod ledger;
+mod links;
 mod local;
 mod nodes;
 mod refusals;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         ground::scenarios(),
         hostile::scenarios(),
         kinds::scenarios(),
+        links::scenarios(),
         ledger::scenarios(),
         local::scenarios(),
         nodes::scenarios(),
