@@ -13,7 +13,9 @@ mod kinds;
 mod ledger;
 mod links;
 mod local;
+mod missing;
 mod nodes;
+mod processes;
 mod refusals;
 mod release;
 mod requests;
@@ -32,7 +34,9 @@ fn main() -> ExitCode {
         links::scenarios(),
         ledger::scenarios(),
         local::scenarios(),
+        missing::scenarios(),
         nodes::scenarios(),
+        processes::scenarios(),
         refusals::scenarios(),
         requests::scenarios(),
         release::scenarios(),

@@ -1,6 +1,7 @@
 //! The lab as scenarios see it: one value that owns all of it.
 
 use std::collections::BTreeMap;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -207,7 +208,12 @@ impl Lab {
 
     /// SIGTERM a process of ours and wait for its end.
     pub fn stop(&mut self, part: &Part) -> Result<()> {
-        self.instance_mut(part)?.process.stop().map(drop)
+        self.end(part).map(drop)
+    }
+
+    /// The same, and with which status it ends.
+    pub fn end(&mut self, part: &Part) -> Result<ExitStatus> {
+        self.instance_mut(part)?.process.stop()
     }
 
     /// SIGKILL it if it runs, and start it with the same arguments.
