@@ -1,17 +1,20 @@
 //! Newtypes for every name that crosses a border, so that a pool can never be passed for a node.
+//! Their text is shared: thousands of ledger entries name the same few pools, and a copy of a name
+//! costs no memory.
 
 use std::fmt;
+use std::sync::Arc;
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Takes the name as it is; Kubernetes has validated it before we read it.
             pub fn new(name: impl Into<String>) -> Self {
-                Self(name.into())
+                Self(Arc::from(Into::<String>::into(name)))
             }
 
             /// The bare name.
