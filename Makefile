@@ -14,6 +14,10 @@ endif
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BINARIES := -p seamark-controller -p seamark-speaker -p seamark-tests \
 	--bin seamark-controller --bin seamark-speaker --bin lab-pod
+# What ships needs nothing of the machine's libraries. A target must be named, as the flag is for
+# what is built and not for the macros that build it.
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+RELEASE = RUSTFLAGS='$(RUSTFLAGS) -C target-feature=+crt-static' $(CARGO) build --release --target $(HOST)
 SOAK_SEEDS ?= 50
 FUZZ_SECONDS ?= 30
 
@@ -55,8 +59,8 @@ lab: setup build ## scenarios in network namespaces (needs root; SCENARIO=words 
 		$(CARGO) test --workspace --features seamark-tests/lab --test lab
 
 bench: setup ## figures of a release build, also in target/bench.json (BENCH=words picks some)
-	@$(CARGO) build --release $(BINARIES) --bin bench -p seamark-ipam --example alloc_ns
-	@$(TARGET)/release/bench
+	@$(RELEASE) $(BINARIES) --bin bench -p seamark-ipam --example alloc_ns
+	@$(TARGET)/$(HOST)/release/bench
 
 soak: ## the scenarios with random moments, with many seeds (SOAK_SEEDS)
 	@$(MAKE) --no-print-directory lab SEEDS=$(SOAK_SEEDS) SCENARIO='$(or $(SCENARIO),random)'
