@@ -6,22 +6,31 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
+use futures::Stream;
 use futures::future::try_join;
 use lab::probe::{EVERY_MILLISECOND, Ear};
 use lab::steps::step;
 use lab::{Host, Lab, eventually, http};
 
+use crate::floor;
 use crate::report::Target::{AtMost, Stated};
 use crate::report::{Figure, Report};
-use crate::services::{self, Families, PATIENCE, Services, nth_address, shown};
+use crate::services::{self, Families, PATIENCE, Seen, Services, nth_address, shown};
 
 pub(crate) const FIGURES: &[Figure] = &[
     ("create_to_address_ms_p50", "ms", AtMost(16.0)),
     ("create_to_address_ms_p99", "ms", AtMost(35.0)),
     ("create_answered_ms_p50", "ms", Stated),
     ("create_answered_ms_p99", "ms", Stated),
+    ("floor_create_ms_p50", "ms", Stated),
+    ("floor_ledger_ms_p50", "ms", Stated),
+    ("floor_status_ms_p50", "ms", Stated),
+    ("floor_all_ms_p50", "ms", Stated),
+    ("floor_all_ms_p99", "ms", Stated),
     ("create_to_first_reply_ms_p50", "ms", AtMost(18.0)),
     ("create_to_first_reply_ms_p99", "ms", AtMost(45.0)),
+    ("address_to_first_reply_ms_p50", "ms", Stated),
+    ("address_to_first_reply_ms_p99", "ms", Stated),
     ("create_to_first_http_ms_p50", "ms", Stated),
     ("create_to_first_http_ms_p99", "ms", Stated),
 ];
@@ -36,28 +45,36 @@ const HTTP_SAMPLES: usize = 40;
 const PACE: Duration = Duration::from_millis(100);
 
 pub(crate) fn measure(lab: &mut Lab, report: &mut Report) -> Result<()> {
-    services::start(lab)?;
     let services = Services::open(lab)?;
+    step("what the API server takes alone", || {
+        floor::measure(&services, report)
+    })?;
+    services::start(lab)?;
     step("200 Services one by one: their addresses", || {
         addresses(&services, report)
     })?;
     services.delete_all()?;
     let client = lab.client_host();
     step("200 Services one by one: the first answers", || {
+        let mut seen = services.watch()?;
+        let mut ours = Vec::with_capacity(SAMPLES);
         let times = one_by_one(&services, SAMPLES, |name, index| {
-            let (sent, _, answered) = create_and_ask(&services, &client, name, index)?;
-            Ok(answered - sent)
+            let asked = create_and_ask(&services, &mut seen, &client, name, index)?;
+            ours.push(asked.answered.saturating_duration_since(asked.shown));
+            Ok(asked.answered - asked.sent)
         })?;
-        report.percentiles("create_to_first_reply_ms", &times)
+        report.percentiles("create_to_first_reply_ms", &times)?;
+        report.percentiles("address_to_first_reply_ms", &ours)
     })?;
     services.delete_all()?;
     step("40 Services one by one: the first HTTP replies", || {
+        let mut seen = services.watch()?;
         let times = one_by_one(&services, HTTP_SAMPLES, |name, index| {
-            let (sent, vip, _) = create_and_ask(&services, &client, name, index)?;
+            let asked = create_and_ask(&services, &mut seen, &client, name, index)?;
             eventually(PATIENCE, "the Service is served", || {
-                http::get(&client, vip, 80, Duration::from_millis(50))
+                http::get(&client, asked.vip, 80, Duration::from_millis(50))
             })?;
-            Ok(sent.elapsed())
+            Ok(asked.sent.elapsed())
         })?;
         report.percentiles("create_to_first_http_ms", &times)
     })?;
@@ -83,26 +100,43 @@ fn addresses(services: &Services, report: &mut Report) -> Result<()> {
     report.percentiles("create_answered_ms", &answers)
 }
 
-/// Create the nth Service while a client asks for the address that it will have: when the request
-/// was sent, that address, and when it was answered for.
+/// A Service that was created while a client asked for its address.
+struct Asked {
+    vip: IpAddr,
+    /// When the request was sent.
+    sent: Instant,
+    /// When its status showed the address.
+    shown: Instant,
+    /// When the first answer came, perhaps before that.
+    answered: Instant,
+}
+
+/// Create the nth Service while a client asks for the address that it will have.
 fn create_and_ask(
     services: &Services,
+    seen: &mut (impl Stream<Item = Result<Seen>> + Unpin),
     client: &Host,
     name: &str,
     index: usize,
-) -> Result<(Instant, IpAddr, Instant)> {
+) -> Result<Asked> {
     let families = Families::alternating(index);
     let vip = nth_address(families, index / 2)?;
     let ear = Ear::open(client, "eth0")?;
     thread::scope(|scope| {
         let asking = scope.spawn(|| ear.first_answer(vip, EVERY_MILLISECOND, PATIENCE));
         let sent = Instant::now();
-        services.block_on(services.create(name, families))?;
+        let create = services.create(name, families);
+        let ((), seen) = services.block_on(try_join(create, shown(seen, name)))?;
         let answer = asking
             .join()
             .map_err(|_| anyhow!("the asking thread panicked"))??;
         let answer = answer.with_context(|| format!("nobody answers for {vip}"))?;
-        Ok((sent, vip, answer.at))
+        Ok(Asked {
+            vip,
+            sent,
+            shown: seen.at,
+            answered: answer.at,
+        })
     })
 }
 

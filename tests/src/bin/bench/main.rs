@@ -5,6 +5,7 @@
 
 mod allocator;
 mod burst;
+mod floor;
 mod footprint;
 mod latency;
 mod replies;

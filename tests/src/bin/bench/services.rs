@@ -129,7 +129,11 @@ impl Services {
         pace
     }
 
-    fn api(&self) -> Api<Service> {
+    pub(crate) fn client(&self) -> Client {
+        self.requests.clone()
+    }
+
+    pub(crate) fn api(&self) -> Api<Service> {
         Api::default_namespaced(self.requests.clone())
     }
 
