@@ -147,7 +147,10 @@ mod tests {
     #[test]
     fn a_filter_that_is_not_understood_is_quoted() {
         let error = filter("info,speaker=loud").unwrap_err();
-        assert!(error.to_string().contains("\"info,speaker=loud\""), "{error}");
+        assert!(
+            error.to_string().contains("\"info,speaker=loud\""),
+            "{error}"
+        );
     }
 
     #[test]
