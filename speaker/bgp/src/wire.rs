@@ -1,0 +1,1 @@
+//! Octets into messages and back.
