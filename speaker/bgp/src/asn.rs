@@ -72,7 +72,10 @@ mod tests {
     fn a_router_id_is_anything_but_zero_and_reads_like_an_address() {
         assert_eq!(RouterId::from(Ipv4Addr::UNSPECIFIED), None);
         let id = RouterId::from(Ipv4Addr::new(10, 0, 0, 1)).unwrap();
-        assert_eq!((id.to_string().as_str(), id.to_bits()), ("10.0.0.1", 0x0a00_0001));
+        assert_eq!(
+            (id.to_string().as_str(), id.to_bits()),
+            ("10.0.0.1", 0x0a00_0001)
+        );
         assert!(id < RouterId::from(Ipv4Addr::new(192, 0, 2, 1)).unwrap());
     }
 }

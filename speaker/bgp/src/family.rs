@@ -166,6 +166,9 @@ mod tests {
             assert_eq!(AfiSafi::from(family).family(), Some(family));
         }
         let evpn = AfiSafi { afi: 25, safi: 70 };
-        assert_eq!((evpn.family(), evpn.to_string().as_str()), (None, "AFI 25 SAFI 70"));
+        assert_eq!(
+            (evpn.family(), evpn.to_string().as_str()),
+            (None, "AFI 25 SAFI 70")
+        );
     }
 }

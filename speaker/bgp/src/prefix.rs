@@ -130,7 +130,10 @@ mod tests {
         assert_eq!(prefix("10.1.2.3/8").to_string(), "10.0.0.0/8");
         assert_eq!(prefix("10.1.2.3/31"), prefix("10.1.2.2/31"));
         assert_eq!(prefix("10.1.2.3/0").to_string(), "0.0.0.0/0");
-        assert_eq!(prefix("2001:db8:ffff::1/33").to_string(), "2001:db8:8000::/33");
+        assert_eq!(
+            prefix("2001:db8:ffff::1/33").to_string(),
+            "2001:db8:8000::/33"
+        );
         assert_eq!(prefix("2001:db8::1/0").to_string(), "::/0");
     }
 
@@ -157,10 +160,20 @@ mod tests {
     #[test]
     fn prefixes_stay_small_and_sort_by_family_address_and_length() {
         assert!(size_of::<Prefix>() <= 18);
-        let sorted = ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/9", "10.128.0.0/9", "::/0", "2001::/16"];
+        let sorted = [
+            "0.0.0.0/0",
+            "10.0.0.0/8",
+            "10.0.0.0/9",
+            "10.128.0.0/9",
+            "::/0",
+            "2001::/16",
+        ];
         let mut shuffled: Vec<Prefix> = sorted.iter().rev().map(|text| prefix(text)).collect();
         shuffled.sort();
-        assert_eq!(shuffled.iter().map(ToString::to_string).collect::<Vec<_>>(), sorted);
+        assert_eq!(
+            shuffled.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            sorted
+        );
     }
 
     #[test]
@@ -168,7 +181,13 @@ mod tests {
         for group in ["224.0.0.0/4", "239.1.1.1/32", "ff02::1/128", "ff00::/8"] {
             assert!(prefix(group).is_multicast(), "{group}");
         }
-        for other in ["0.0.0.0/0", "192.0.0.0/2", "240.0.0.0/4", "::/0", "fe00::/7"] {
+        for other in [
+            "0.0.0.0/0",
+            "192.0.0.0/2",
+            "240.0.0.0/4",
+            "::/0",
+            "fe00::/7",
+        ] {
             assert!(!prefix(other).is_multicast(), "{other}");
         }
     }
