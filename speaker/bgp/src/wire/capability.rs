@@ -213,7 +213,11 @@ fn parse_fqdn(value: &[u8]) -> Option<Capability> {
 /// Two names, each behind its length. If both do not fit into one value, each is cut to its half.
 fn names(host: &str, domain: &str) -> Vec<u8> {
     const BOTH: usize = VALUE - 2;
-    let half = if host.len() + domain.len() > BOTH { BOTH / 2 } else { BOTH };
+    let half = if host.len() + domain.len() > BOTH {
+        BOTH / 2
+    } else {
+        BOTH
+    };
     let mut value = Vec::new();
     for name in [host, domain] {
         let name = name.get(..name.floor_char_boundary(half)).unwrap_or(name);

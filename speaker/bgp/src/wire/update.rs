@@ -48,12 +48,12 @@ impl Update {
         inspection.read(fields.attributes)?;
         inspection.miss();
         inspection.check_reachable()?;
-        let seen = inspection.seen.len();
+        let bare = fields.withdrawn.is_empty() && fields.nlri.is_empty();
         let end_of_rib = match inspection.unreached {
-            _ if !fields.withdrawn.is_empty() || !fields.nlri.is_empty() => None,
-            Some(family) => (seen == 1).then_some(family),
+            Some(family) => (inspection.seen.len() == 1).then_some(family),
             None => fields.attributes.is_empty().then_some(Family::Ipv4Unicast),
         };
+        let end_of_rib = end_of_rib.filter(|family| bare && session.families.contains(*family));
         withdrawn.append(&mut inspection.withdrawn);
         announced.append(&mut inspection.announced);
         inspection.attributes.merge(inspection.as4);
