@@ -7,12 +7,15 @@
 //! packing      what announce and withdraw write                      (property)
 //! hostile      the corpus cut and corrupted at every place
 //! rfc*         one test for each rule, its section named
+//! cves         what has broken other speakers
 //! ```
 
 #[cfg(test)]
 mod any;
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod cves;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
