@@ -8,6 +8,7 @@
 //! hostile      the corpus cut and corrupted at every place
 //! rfc*         one test for each rule, its section named
 //! cves         what has broken other speakers
+//! oracles      two foreign decoders read what we write
 //! ```
 
 #[cfg(test)]
@@ -20,6 +21,8 @@ mod cves;
 mod hostile;
 #[cfg(test)]
 mod kit;
+#[cfg(test)]
+mod oracles;
 #[cfg(test)]
 mod packing;
 #[cfg(test)]
