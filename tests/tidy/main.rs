@@ -13,6 +13,7 @@ mod links;
 mod manifests;
 mod metadata;
 mod problem;
+mod rfc;
 mod rust;
 mod size;
 mod supply;
