@@ -1,8 +1,11 @@
-//! What the fuzz targets of layer 2 share: a segment that is watched. Everything that it puts out
+//! What the fuzz targets share. Those of BGP have a module of their own.
+//!
+//! Those of layer 2 share a segment that is watched. Everything that it puts out
 //! is compared with what it may put out, by a second, plain reading of the rules.
 
 pub mod frames;
 pub mod script;
+pub mod wire;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
