@@ -54,6 +54,8 @@ pub fn speaker_config(
             .map(|(name, pool)| (name.clone(), pool))
             .collect(),
         l2_advertisements: config.l2_advertisements.clone(),
+        bgp_advertisements: config.bgp_advertisements.clone(),
+        bgp_peers: config.bgp_peers.clone(),
     }
 }
 
@@ -102,6 +104,7 @@ impl TryFrom<&SpeakerConfigSpec> for SpeakerConfig {
                 .iter()
                 .map(item)
                 .collect::<Result<_, _>>()?,
+            ..Self::default()
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{L2Advertisement, Labels, Pool, PoolName};
+use crate::{BgpAdvertisement, BgpPeer, L2Advertisement, Labels, Pool, PoolName};
 
 /// All configuration objects that were read and found good, in the order of their names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -11,6 +11,10 @@ pub struct Config {
     pub pools: Vec<Pool>,
     /// The layer 2 advertisements.
     pub l2_advertisements: Vec<L2Advertisement>,
+    /// The BGP advertisements.
+    pub bgp_advertisements: Vec<BgpAdvertisement>,
+    /// The BGP peers.
+    pub bgp_peers: Vec<BgpPeer>,
 }
 
 /// The part of the configuration that speakers need.
@@ -20,6 +24,10 @@ pub struct SpeakerConfig {
     pub pools: BTreeMap<PoolName, SpeakerPool>,
     /// The layer 2 advertisements, by name.
     pub l2_advertisements: Vec<L2Advertisement>,
+    /// The BGP advertisements, by name.
+    pub bgp_advertisements: Vec<BgpAdvertisement>,
+    /// The BGP peers, by name.
+    pub bgp_peers: Vec<BgpPeer>,
 }
 
 /// What a speaker must know of a pool: how advertisements select it.

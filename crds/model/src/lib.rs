@@ -3,7 +3,10 @@
 
 mod advertisement;
 mod allocation;
+mod bgp_advertisement;
+mod bgp_peer;
 mod class;
+mod community;
 mod config;
 mod family;
 mod name;
@@ -14,10 +17,13 @@ mod service;
 
 pub use advertisement::{InterfacePattern, L2Advertisement, PreferredNodeSelector};
 pub use allocation::{Allocation, Holder};
+pub use bgp_advertisement::{BgpAdvertisement, BgpAttributes};
+pub use bgp_peer::{BgpPeer, Password, PasswordKey, PeerAsn, Role};
 pub use class::LoadBalancerClasses;
+pub use community::{Community, CommunityError};
 pub use config::{Config, SpeakerConfig, SpeakerPool};
 pub use family::IpFamily;
-pub use name::{AdvertisementName, InterfaceName, NodeName, PoolName, ServiceKey, Uid};
+pub use name::{AdvertisementName, InterfaceName, NodeName, PeerName, PoolName, ServiceKey, Uid};
 pub use pool::{Pool, ServiceAllocation};
 pub use range::{AddressRange, RangeError};
 pub use selector::{LabelSelector, Labels, Operator, Requirement};

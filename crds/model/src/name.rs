@@ -40,8 +40,12 @@ name! {
     NodeName
 }
 name! {
-    /// `metadata.name` of an L2Advertisement.
+    /// `metadata.name` of an L2Advertisement or a BGPAdvertisement.
     AdvertisementName
+}
+name! {
+    /// `metadata.name` of a BGPPeer.
+    PeerName
 }
 name! {
     /// Name of a network interface, as netlink shows it.

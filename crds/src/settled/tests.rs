@@ -69,6 +69,7 @@ fn vanished_pools_that_are_still_referenced_leave_a_tombstone_with_their_last_la
     let config = Config {
         pools: vec![pool("lan")],
         l2_advertisements: vec![bare("all")],
+        ..Config::default()
     };
     let referenced = ["gone", "lan"]
         .map(|name| (PoolName::new(name), labels("last")))
@@ -81,6 +82,7 @@ fn vanished_pools_that_are_still_referenced_leave_a_tombstone_with_their_last_la
             (PoolName::new("lan"), known(labels("living"), false)),
         ]),
         l2_advertisements: vec![bare("all")],
+        ..SpeakerConfig::default()
     };
     assert_eq!(speaker_config(&config, &referenced), expected);
 }
@@ -90,6 +92,7 @@ fn a_configuration_goes_over_the_wire_and_back() {
     let config = Config {
         pools: vec![pool("lan"), pool("wan")],
         l2_advertisements: vec![bare("all"), advertisement("some")],
+        ..Config::default()
     };
     let tombstones = BTreeMap::from([(PoolName::new("gone"), Labels::new())]);
     for before in [

@@ -58,6 +58,7 @@ fn facts() -> Snapshot {
     snapshot.config = Some(Arc::new(SpeakerConfig {
         pools: [(pool.clone(), SpeakerPool::default())].into(),
         l2_advertisements: vec![everything()],
+        ..SpeakerConfig::default()
     }));
     snapshot.interfaces = vec![eth0()];
     for number in 0..1000_u16 {

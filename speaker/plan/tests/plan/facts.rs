@@ -51,6 +51,7 @@ pub(crate) fn cluster(nodes: &[&str]) -> Snapshot {
     snapshot.config = Some(Arc::new(SpeakerConfig {
         pools: BTreeMap::from([(PoolName::new("pool"), SpeakerPool::default())]),
         l2_advertisements: vec![advertisement("all")],
+        ..SpeakerConfig::default()
     }));
     let service = service("web", &vips());
     snapshot
