@@ -1,15 +1,14 @@
-//! Which advertisements speak for an address, and which nodes they make candidates.
+//! Which nodes the advertisements that speak for an address make candidates.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
 use l2::election::{self, Candidate};
-use model::{
-    ExternalTrafficPolicy, IpFamily, L2Advertisement, Labels, NodeName, PoolName, SpeakerConfig,
-};
+use model::{ExternalTrafficPolicy, IpFamily, L2Advertisement, NodeName, PoolName};
 
 use crate::interfaces::{Interfaces, Wanted};
+use crate::speaking::{Admission, Speaking};
 use crate::{Node, Service, Snapshot, Withheld};
 
 /// The advertisements of a snapshot, applied to its nodes; each combination of advertisements is
@@ -17,19 +16,9 @@ use crate::{Node, Service, Snapshot, Withheld};
 pub(crate) struct Rules<'a> {
     snapshot: &'a Snapshot,
     /// By pool, the advertisements that speak for it.
-    pools: BTreeMap<&'a PoolName, Speaking<'a>>,
+    pools: BTreeMap<&'a PoolName, Speaking<'a, L2Advertisement>>,
     /// By the indices of its advertisements, what each combination means.
     fields: BTreeMap<Vec<usize>, Rc<Field<'a>>>,
-}
-
-/// What the configuration says of an address.
-pub(crate) enum Admission<'a> {
-    /// Advertisements speak for it.
-    Admitted(Rc<Field<'a>>),
-    /// Not enough of the configuration is known to say.
-    Unknown(Withheld),
-    /// None speaks for it.
-    Refused(Withheld),
 }
 
 /// What a combination of advertisements means for nodes and interfaces.
@@ -40,13 +29,6 @@ pub(crate) struct Field<'a> {
     /// Whether it admits this node, as far as is known.
     admits_here: bool,
     pub(crate) wanted: Wanted,
-}
-
-#[derive(Default)]
-struct Speaking<'a> {
-    known: Vec<(usize, &'a L2Advertisement)>,
-    /// Those that ask for what is not known here, and what that is.
-    unknown: Vec<(&'a L2Advertisement, &'a str)>,
 }
 
 impl<'a> Rules<'a> {
@@ -64,26 +46,22 @@ impl<'a> Rules<'a> {
         pool: &'a PoolName,
         service: &Service,
         interfaces: &Interfaces<'_>,
-    ) -> Admission<'a> {
+    ) -> Admission<Rc<Field<'a>>> {
         let Some(config) = self.snapshot.config.as_deref() else {
             return Admission::Unknown(Withheld::ConfigUnknown);
         };
         let speaking = (self.pools.entry(pool)).or_insert_with(|| Speaking::new(config, pool));
-        let known = speaking.known.iter();
-        let known =
-            known.filter(|(_, advertisement)| advertisement.admits_service(&service.labels));
-        let combination: Vec<usize> = known.map(|&(index, _)| index).collect();
+        let combination = speaking.combination(&service.labels);
         if combination.is_empty() {
             return speaking.silence(config, pool, &service.labels);
         }
-        if let Some(field) = self.fields.get(&combination) {
+        if let Some(field) = self.fields.get(combination.as_ref()) {
             return Admission::Admitted(Rc::clone(field));
         }
-        let known = speaking.known.iter();
-        let known = known.filter(|(index, _)| combination.contains(index));
-        let advertisements: Vec<_> = known.map(|&(_, advertisement)| advertisement).collect();
+        let advertisements = speaking.of(&combination);
         let field = Rc::new(Field::new(self.snapshot, &advertisements, interfaces));
-        self.fields.insert(combination, Rc::clone(&field));
+        self.fields
+            .insert(combination.into_owned(), Rc::clone(&field));
         Admission::Admitted(field)
     }
 
@@ -117,38 +95,6 @@ impl<'a> Rules<'a> {
     fn here(&self) -> Option<&'a Node> {
         let node = self.snapshot.nodes.get(&self.snapshot.node);
         node.map(AsRef::as_ref)
-    }
-}
-
-impl<'a> Speaking<'a> {
-    fn new(config: &'a SpeakerConfig, pool: &PoolName) -> Self {
-        let unlabelled = Labels::new();
-        let labels = config.pools.get(pool).map_or(&unlabelled, |p| &p.labels);
-        let mut speaking = Self::default();
-        let advertisements = config.l2_advertisements.iter().enumerate();
-        for (index, advertisement) in advertisements.filter(|(_, a)| a.admits_pool(pool, labels)) {
-            // No feature is known yet.
-            match advertisement.requires.iter().min() {
-                Some(feature) => speaking.unknown.push((advertisement, feature)),
-                None => speaking.known.push((index, advertisement)),
-            }
-        }
-        speaking
-    }
-
-    /// Why no advertisement that is understood speaks for the Service.
-    fn silence(&self, config: &SpeakerConfig, pool: &PoolName, labels: &Labels) -> Admission<'a> {
-        let unknown = self.unknown.iter();
-        let unknown = unknown.filter(|(advertisement, _)| advertisement.admits_service(labels));
-        let pool = pool.clone();
-        if let Some(feature) = unknown.map(|&(_, feature)| feature).min() {
-            let feature = feature.to_owned();
-            Admission::Refused(Withheld::UnknownFeature { feature })
-        } else if config.pools.contains_key(&pool) {
-            Admission::Refused(Withheld::NoAdvertisement { pool })
-        } else {
-            Admission::Unknown(Withheld::PoolUnknown { pool })
-        }
     }
 }
 

@@ -2,22 +2,33 @@
 //!
 //! [`plan`] is a total, deterministic function of a frozen [`Snapshot`]: no IO, no time, ties
 //! broken by sorted order. Nodes that see the same facts come to plans of which, for each VIP,
-//! exactly one announces it.
+//! exactly one announces it on a segment. To BGP peers every node tells it that may.
 
 #![warn(missing_docs)]
 
+mod advertising;
+mod announcing;
+mod columns;
 mod eligibility;
 mod evidence;
 mod interfaces;
+mod merge;
 mod planner;
+mod route;
+mod routing;
 mod snapshot;
+mod speaking;
+mod terms;
 mod transition;
 mod withheld;
 
+pub use merge::{Attribute, Conflict};
 pub use planner::{Plan, WithheldAddress, plan};
+pub use route::{Route, RoutePrefix};
 pub use snapshot::{
-    Announced, Interface, InterfaceKind, LocalEndpoints, Node, Prefix, Service, ServiceState,
-    Snapshot,
+    Advertised, Announced, Interface, InterfaceKind, LocalEndpoints, Node, Prefix, Service,
+    ServiceState, Snapshot,
 };
-pub use transition::{Transition, transitions};
+pub use terms::{Offer, Terms};
+pub use transition::{Protocol, Transition, transitions};
 pub use withheld::Withheld;

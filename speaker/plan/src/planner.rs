@@ -1,193 +1,202 @@
-//! From the facts to what this node announces.
+//! From the facts to what this node announces, and tells to whom.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 
-use model::{Holder, InterfaceName, IpFamily, PoolName};
+use model::{Holder, InterfaceName, PeerName};
 
-use crate::eligibility::{Admission, Field, Rules};
+use crate::advertising::Advertising;
+use crate::announcing::{Announcing, Grounds};
 use crate::evidence::{Evidence, Subject};
-use crate::interfaces::Interfaces;
-use crate::{Announced, Snapshot, Withheld};
+use crate::routing::Routing;
+use crate::{Advertised, Announced, Conflict, Route, Snapshot, Withheld};
 
-/// What this node announces, and why not the rest.
+/// What this node announces on its segments and tells its BGP peers, and why not the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
     /// For each interface that answers for anything, the addresses.
     pub l2: BTreeMap<InterfaceName, Arc<BTreeSet<IpAddr>>>,
-    /// What this node has the right to, for the next snapshot's `announced`.
+    /// For each BGP peer that this node speaks to, the routes, sorted by prefix and each prefix
+    /// once. Peers that are told the same share it, and what is as in the snapshot's `bgp` is the
+    /// very same slice.
+    pub bgp: BTreeMap<PeerName, Arc<[Route]>>,
+    /// What this node has the right to on its segments, for the next snapshot's `announced`.
     pub announced: BTreeMap<IpAddr, Announced>,
-    /// Every other address of a Service of ours, and those of `announced` that no interface can
-    /// answer for, each with the reason.
+    /// What this node has the right to tell its peers, for the next snapshot's `advertised`.
+    pub advertised: BTreeMap<IpAddr, Advertised>,
+    /// The addresses of Local Services that are not told from here but stand against aggregates,
+    /// for the next snapshot's `passed_over`.
+    pub passed_over: BTreeMap<IpAddr, Advertised>,
+    /// Every address of a Service of ours that is not announced, or not in each way that is asked
+    /// for, with the reasons.
     pub withheld: BTreeMap<IpAddr, WithheldAddress>,
+    /// What advertisements disagree about that tell the same route.
+    pub conflicts: BTreeSet<Conflict>,
 }
 
-/// An address that is not announced here.
+/// An address that is not announced here, or not in each way that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WithheldAddress {
     /// The Service whose address it is or wants to be.
     pub service: Arc<Holder>,
-    /// Why not.
-    pub why: Withheld,
+    /// Why it is not answered on a segment. Nothing where it is, and where BGP alone is asked for.
+    pub layer2: Option<Withheld>,
+    /// Why BGP peers are not told, or not all that they should be. Nothing where they are, and
+    /// where layer 2 alone is asked for.
+    pub bgp: Option<Withheld>,
+}
+
+impl WithheldAddress {
+    /// Each reason once.
+    pub fn reasons(&self) -> impl Iterator<Item = &Withheld> {
+        let bgp = self.bgp.as_ref();
+        let further = bgp.filter(|why| self.layer2.as_ref() != Some(why));
+        self.layer2.iter().chain(further)
+    }
 }
 
 /// Decides what this node announces.
 ///
-/// It starts only what ledger and status agree on, where it ranks first of the nodes known to be
-/// fit. It goes on with what it announces unless something was read that says stop: the Service
-/// is gone; the ledger names other holders; this node is not admitted, is excluded, or has no
-/// endpoint under `Local`; or, with all facts known, another node ranks first. What is missing or
-/// unreadable stops nothing.
+/// It starts only what ledger and status agree on; on a segment, only where it ranks first of the
+/// nodes known to be fit. It goes on with what it announces unless something was read that says
+/// stop: the Service is gone; the ledger names other holders; this node is not admitted, is
+/// excluded, or has no endpoint under `Local`; no peer is left; or, on a segment and with all facts
+/// known, another node ranks first. What is missing or unreadable stops nothing.
 pub fn plan(snapshot: &Snapshot) -> Plan {
     let mut planner = Planner {
-        interfaces: Interfaces::new(&snapshot.interfaces),
-        rules: Rules::new(snapshot),
-        here: snapshot.node.as_str(),
+        announcing: Announcing::new(snapshot),
+        advertising: Advertising::new(snapshot),
         announced: Vec::new(),
+        told: Vec::new(),
         withheld: Vec::new(),
     };
     let subjects = Subject::all(snapshot);
     for of_address in subjects.chunk_by(|one, other| one.address == other.address) {
         planner.settle(of_address);
     }
-    planner.finish()
+    planner.finish(snapshot)
 }
 
 struct Planner<'a> {
-    interfaces: Interfaces<'a>,
-    rules: Rules<'a>,
-    here: &'a str,
+    announcing: Announcing<'a>,
+    advertising: Advertising<'a>,
     announced: Vec<(IpAddr, Announced)>,
+    told: Vec<Told>,
     withheld: Vec<(IpAddr, WithheldAddress)>,
 }
 
-enum Verdict<'a> {
-    Announce(Grounds<'a>),
-    Withhold(Withheld),
+/// An address that peers are told of: as which member of which gathering.
+struct Told {
+    address: IpAddr,
+    gathering: usize,
+    member: usize,
+    advertised: Advertised,
 }
 
-/// By what an address is announced.
-struct Grounds<'a> {
-    pool: &'a PoolName,
-    /// `None` where the advertisements are unknown and it only goes on.
-    field: Option<Rc<Field<'a>>>,
-}
+/// What is to be done with an address on segments and towards peers.
+type Verdicts<'a> = (Result<Grounds<'a>, Withheld>, Result<usize, Withheld>);
 
 impl<'a> Planner<'a> {
-    /// One address and every Service that has to do with it: at most one of them announces it,
-    /// and the first one's reason stands for all.
+    /// One address and every Service that has to do with it: at most one of them announces it, in
+    /// any way, and the first one's reasons stand for all.
     fn settle(&mut self, of_address: &[Subject<'a>]) {
         let mut withheld = None;
         for subject in of_address {
-            match self.verdict(subject) {
-                Verdict::Announce(grounds) => return self.announce(subject, &grounds),
-                Verdict::Withhold(why) => {
-                    withheld.get_or_insert((subject, why));
-                }
+            let layer2 = self.announcing.verdict(subject);
+            let bgp = self.advertising.verdict(subject, &self.announcing.rules);
+            if layer2.is_ok() || bgp.is_ok() {
+                return self.conclude(subject, (layer2, bgp));
             }
+            withheld.get_or_insert((subject, (layer2, bgp)));
         }
-        if let Some((subject, why)) = withheld {
-            self.withhold(subject, why);
-        }
-    }
-
-    fn verdict(&mut self, subject: &Subject<'a>) -> Verdict<'a> {
-        match subject.evidence() {
-            Evidence::Stop(why) => Verdict::Withhold(why),
-            Evidence::Complete(pool) => self.elect(subject, pool),
-            Evidence::Incomplete(why) => match (subject.announced, subject.pool()) {
-                (Some(_), Some(pool)) => self.keep(subject, pool),
-                (Some(_), None) | (None, _) => Verdict::Withhold(why),
-            },
+        if let Some((subject, verdicts)) = withheld {
+            self.conclude(subject, verdicts);
         }
     }
 
-    /// Ledger and status agree: the best candidate announces.
-    fn elect(&mut self, subject: &Subject<'a>, pool: &'a PoolName) -> Verdict<'a> {
-        let field = match self
-            .rules
-            .admission(pool, subject.service, &self.interfaces)
-        {
-            Admission::Admitted(field) => field,
-            Admission::Refused(why) => return Verdict::Withhold(why),
-            Admission::Unknown(why) => return self.go_on(subject, pool, why),
-        };
-        let owner = field.owner(subject.address, subject.service);
-        if owner == Some(self.here) {
-            let field = Some(field);
-            return Verdict::Announce(Grounds { pool, field });
+    fn conclude(&mut self, subject: &Subject<'a>, (layer2, bgp): Verdicts<'a>) {
+        let (mut why_layer2, mut why_bgp) = self.asked_for(subject, &layer2, &bgp);
+        if let Ok(grounds) = layer2 {
+            why_layer2 = self.announce(subject, &grounds).err();
         }
-        let family = IpFamily::of(subject.address);
-        let ineligibility = (self.rules).ineligibility(Some(&field), subject.service, family);
-        match (ineligibility, owner) {
-            (Some(why), _) => Verdict::Withhold(why),
-            (None, Some(owner)) => Verdict::Withhold(Withheld::OtherNode {
-                owner: model::NodeName::new(owner),
-            }),
-            (None, None) => self.go_on(subject, pool, self.rules.uncertainty()),
+        if let Ok(gathering) = bgp {
+            why_bgp = None;
+            self.tell(subject, gathering);
+        }
+        if why_layer2.is_some() || why_bgp.is_some() {
+            let withheld = WithheldAddress {
+                service: Arc::clone(&subject.service.holder),
+                layer2: why_layer2,
+                bgp: why_bgp,
+            };
+            self.withheld.push((subject.address, withheld));
         }
     }
 
-    /// Part of the evidence is missing: whoever announces goes on, whatever its rank, unless it
-    /// was read that it is not eligible.
-    fn keep(&mut self, subject: &Subject<'a>, pool: &'a PoolName) -> Verdict<'a> {
-        let field = match self
-            .rules
-            .admission(pool, subject.service, &self.interfaces)
-        {
-            Admission::Admitted(field) => Some(field),
-            Admission::Refused(why) => return Verdict::Withhold(why),
-            Admission::Unknown(_) => None,
-        };
-        let family = IpFamily::of(subject.address);
-        match (self.rules).ineligibility(field.as_deref(), subject.service, family) {
-            Some(why) => Verdict::Withhold(why),
-            None => Verdict::Announce(Grounds { pool, field }),
-        }
-    }
-
-    /// Who should announce is unknown: as before.
-    fn go_on(
+    /// The reasons, without those for which nobody asks: what one kind of advertisement asks for
+    /// is not wrong for want of the other kind.
+    fn asked_for(
         &mut self,
         subject: &Subject<'a>,
-        pool: &'a PoolName,
-        unknown: Withheld,
-    ) -> Verdict<'a> {
-        match subject.announced {
-            Some(_) => self.keep(subject, pool),
-            None => Verdict::Withhold(unknown),
+        layer2: &Result<Grounds<'a>, Withheld>,
+        bgp: &Result<usize, Withheld>,
+    ) -> (Option<Withheld>, Option<Withheld>) {
+        let mut why_layer2 = layer2.as_ref().err();
+        let mut why_bgp = bgp.as_ref().err();
+        let (no_layer2, no_bgp) = (silent(why_layer2), silent(why_bgp));
+        let incomplete = match &subject.evidence {
+            Evidence::Incomplete(_) => true,
+            Evidence::Complete(_) | Evidence::Stop(_) => false,
+        };
+        // What goes on in one way was stopped in the other for want of evidence.
+        if no_layer2 && !no_bgp || incomplete && bgp.is_ok() && !self.announcing.speaks_for(subject)
+        {
+            why_layer2 = None;
         }
+        if no_bgp && !no_layer2
+            || incomplete && layer2.is_ok() && !self.advertising.speaks_for(subject)
+        {
+            why_bgp = None;
+        }
+        (why_layer2.cloned(), why_bgp.cloned())
     }
 
-    fn announce(&mut self, subject: &Subject<'a>, grounds: &Grounds<'a>) {
-        let chosen = match &grounds.field {
-            Some(field) => self.interfaces.choose(subject.address, &field.wanted),
-            None => {
-                let wanted = self.interfaces.unasked();
-                self.interfaces.choose(subject.address, &wanted)
-            }
+    fn announce(&mut self, subject: &Subject<'a>, grounds: &Grounds<'a>) -> Result<(), Withheld> {
+        let chosen = self.announcing.interfaces(subject, grounds);
+        let (interfaces, done) = match chosen {
+            Ok(interfaces) => (interfaces, Ok(())),
+            Err(why) => (Arc::default(), Err(why)),
         };
-        let interfaces = chosen.unwrap_or_else(|why| {
-            self.withhold(subject, why);
-            Arc::default()
-        });
         let announced = Announced {
             service: Arc::clone(&subject.service.holder),
             pool: grounds.pool.clone(),
             interfaces,
         };
         self.announced.push((subject.address, announced));
+        done
     }
 
-    fn withhold(&mut self, subject: &Subject<'_>, why: Withheld) {
-        let service = Arc::clone(&subject.service.holder);
-        let withheld = WithheldAddress { service, why };
-        self.withheld.push((subject.address, withheld));
+    fn tell(&mut self, subject: &Subject<'a>, gathering: usize) {
+        let (Some((terms, member)), Some(pool)) =
+            (self.advertising.tell(gathering, subject), subject.pool())
+        else {
+            return;
+        };
+        self.told.push(Told {
+            address: subject.address,
+            gathering,
+            member,
+            advertised: Advertised {
+                service: Arc::clone(&subject.service.holder),
+                pool: pool.clone(),
+                terms,
+                told: false,
+            },
+        });
     }
 
-    fn finish(self) -> Plan {
+    fn finish(self, snapshot: &Snapshot) -> Plan {
         let mut l2: BTreeMap<&InterfaceName, Vec<IpAddr>> = BTreeMap::new();
         for (address, announced) in &self.announced {
             for interface in announced.interfaces.iter() {
@@ -195,12 +204,52 @@ impl<'a> Planner<'a> {
             }
         }
         let set = |addresses: Vec<IpAddr>| Arc::new(addresses.into_iter().collect());
+        let peers = self.advertising.peers();
+        let routing = Routing::new(&peers, self.advertising.gatherings(), &snapshot.bgp);
+        let advertised = self.told.into_iter().map(|told| {
+            let reached = routing.reaches(told.gathering, told.member);
+            let advertised = Advertised {
+                told: reached,
+                ..told.advertised
+            };
+            (told.address, advertised)
+        });
+        let advertised: BTreeMap<_, _> = advertised.collect();
+        let mut withheld: BTreeMap<_, _> = self.withheld.into_iter().collect();
+        add(&mut withheld, routing.withheld, &advertised);
         Plan {
             l2: (l2.into_iter())
                 .map(|(interface, addresses)| (interface.clone(), set(addresses)))
                 .collect(),
+            conflicts: self.advertising.conflicts(&routing.together),
+            bgp: routing.bgp,
             announced: self.announced.into_iter().collect(),
-            withheld: self.withheld.into_iter().collect(),
+            advertised,
+            passed_over: self.advertising.passed_over().collect(),
+            withheld,
+        }
+    }
+}
+
+/// Whether the reason is that no advertisement is known to speak.
+fn silent(why: Option<&Withheld>) -> bool {
+    why.is_some_and(Withheld::is_silence)
+}
+
+/// Adds why routes to some addresses are not told.
+fn add(
+    withheld: &mut BTreeMap<IpAddr, WithheldAddress>,
+    untold: BTreeMap<IpAddr, Withheld>,
+    advertised: &BTreeMap<IpAddr, Advertised>,
+) {
+    for (address, why) in untold {
+        if let Some(advertised) = advertised.get(&address) {
+            let entry = withheld.entry(address).or_insert_with(|| WithheldAddress {
+                service: Arc::clone(&advertised.service),
+                layer2: None,
+                bgp: None,
+            });
+            entry.bgp = Some(why);
         }
     }
 }

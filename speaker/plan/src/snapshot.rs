@@ -5,9 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::{
-    Allocation, ExternalTrafficPolicy, Holder, InterfaceName, IpFamily, Labels, NodeName, PoolName,
-    ServiceKey, SpeakerConfig,
+    Allocation, ExternalTrafficPolicy, Holder, InterfaceName, IpFamily, Labels, NodeName, PeerName,
+    PoolName, ServiceKey, SpeakerConfig,
 };
+
+use crate::{Route, Terms};
 
 /// The facts of one moment, as this node has read them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,12 @@ pub struct Snapshot {
     pub interfaces: Vec<Interface>,
     /// What the plan before this one announced: without it nothing could be kept.
     pub announced: BTreeMap<IpAddr, Announced>,
+    /// The same of what it told BGP peers.
+    pub advertised: BTreeMap<IpAddr, Advertised>,
+    /// The addresses of Local Services that it did not tell but that stood against aggregates.
+    pub passed_over: BTreeMap<IpAddr, Advertised>,
+    /// The peers that it spoke to, and the routes that it told them.
+    pub bgp: BTreeMap<PeerName, Arc<[Route]>>,
 }
 
 impl Snapshot {
@@ -43,6 +51,9 @@ impl Snapshot {
             config: None,
             interfaces: Vec::new(),
             announced: BTreeMap::new(),
+            advertised: BTreeMap::new(),
+            passed_over: BTreeMap::new(),
+            bgp: BTreeMap::new(),
         }
     }
 }
@@ -179,4 +190,18 @@ pub struct Announced {
     /// The interfaces on which it is answered, sorted. Empty while the node has the right to the
     /// address but no interface to answer on; then the address is withheld as well.
     pub interfaces: Arc<[InterfaceName]>,
+}
+
+/// An address that this node has the right to tell its BGP peers, or would have with an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advertised {
+    /// The Service it is advertised for.
+    pub service: Arc<Holder>,
+    /// The pool by whose advertisements it is, for when its ledger entry vanishes.
+    pub pool: PoolName,
+    /// Who is told what, for when the advertisements are unknown.
+    pub terms: Arc<Terms>,
+    /// Whether any peer is told. No while it is only part of aggregates that are withheld; then
+    /// the address is withheld as well.
+    pub told: bool,
 }

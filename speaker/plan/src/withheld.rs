@@ -3,6 +3,8 @@
 use model::{InterfaceName, NodeName, PoolName, ServiceKey};
 use thiserror::Error;
 
+use crate::RoutePrefix;
+
 /// Why an address is not announced from this node. Log, metric and status are printed from it, so
 /// that they cannot disagree.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Error)]
@@ -45,14 +47,16 @@ pub enum Withheld {
     },
     /// No advertisement speaks for the pool and the Service.
     #[error(
-        "no L2Advertisement speaks for pool {pool} and this Service; create one or widen its selectors"
+        "no advertisement speaks for pool {pool} and this Service; create an L2Advertisement or a BGPAdvertisement, or widen the selectors of one"
     )]
     NoAdvertisement {
         /// The pool that the ledger names.
         pool: PoolName,
     },
-    /// The only advertisements that speak for it ask for what this speaker does not know.
-    #[error("an advertisement requires {feature:?}, which this speaker does not know; upgrade it")]
+    /// The only advertisements or peers that could do it ask for what this speaker does not know.
+    #[error(
+        "an advertisement or peer requires {feature:?}, which this speaker does not know; upgrade it"
+    )]
     UnknownFeature {
         /// The word that is not known.
         feature: String,
@@ -64,7 +68,7 @@ pub enum Withheld {
     #[error("the SpeakerStatus of this node has not been read yet")]
     SpeakerUnknown,
     /// No advertisement that speaks for it admits this node.
-    #[error("no L2Advertisement that speaks for it admits this node")]
+    #[error("no advertisement that speaks for it admits this node")]
     NodeNotSelected,
     /// The node carries the exclude label.
     #[error("the node is labelled node.kubernetes.io/exclude-from-external-load-balancers")]
@@ -89,11 +93,26 @@ pub enum Withheld {
         /// The interface, the first of several.
         interface: InterfaceName,
     },
+    /// No peer is told that the advertisements name.
+    #[error(
+        "no BGPPeer that the BGPAdvertisements name is for this node and this family; create one, or widen its nodeSelectors or addressFamilies"
+    )]
+    NoPeer,
+    /// It is told as part of an aggregate only, which would draw traffic here that is lost.
+    #[error(
+        "aggregate {prefix} is not told because Service {service} in it is externalTrafficPolicy Local; give such Services a BGPAdvertisement without aggregation, or set aggregateAnyway"
+    )]
+    LocalInAggregate {
+        /// The aggregate.
+        prefix: RoutePrefix,
+        /// The Service, the first of several.
+        service: ServiceKey,
+    },
 }
 
 impl Withheld {
     /// Every word that [`Self::reason`] can give, in the order of the variants.
-    pub const REASONS: [&'static str; 18] = [
+    pub const REASONS: [&'static str; 20] = [
         "ServiceGone",
         "ServiceMissing",
         "NotInLedger",
@@ -112,6 +131,8 @@ impl Withheld {
         "OtherNode",
         "NoInterface",
         "LinkDown",
+        "NoPeer",
+        "LocalInAggregate",
     ];
 
     /// The reason as one CamelCase word, for status objects.
@@ -135,6 +156,32 @@ impl Withheld {
             Self::OtherNode { .. } => "OtherNode",
             Self::NoInterface => "NoInterface",
             Self::LinkDown { .. } => "LinkDown",
+            Self::NoPeer => "NoPeer",
+            Self::LocalInAggregate { .. } => "LocalInAggregate",
+        }
+    }
+
+    /// Whether it says no more than that no advertisement is known to speak for the address.
+    pub(crate) fn is_silence(&self) -> bool {
+        match self {
+            Self::ConfigUnknown | Self::PoolUnknown { .. } | Self::NoAdvertisement { .. } => true,
+            Self::ServiceGone
+            | Self::ServiceMissing
+            | Self::NotInLedger
+            | Self::HeldByAnother { .. }
+            | Self::Released
+            | Self::NotInStatus
+            | Self::UnknownFeature { .. }
+            | Self::NodeUnknown
+            | Self::SpeakerUnknown
+            | Self::NodeNotSelected
+            | Self::NodeExcluded
+            | Self::NoLocalEndpoint
+            | Self::OtherNode { .. }
+            | Self::NoInterface
+            | Self::LinkDown { .. }
+            | Self::NoPeer
+            | Self::LocalInAggregate { .. } => false,
         }
     }
 }

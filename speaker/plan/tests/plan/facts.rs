@@ -190,9 +190,10 @@ pub(crate) fn answers(plan: &Plan, vip: IpAddr) -> bool {
     plan.l2.values().any(|addresses| addresses.contains(&vip))
 }
 
-/// Why a plan does not announce the address.
+/// Why a plan does not announce the address on a segment.
 pub(crate) fn why_not(plan: &Plan, vip: IpAddr) -> Option<Withheld> {
-    plan.withheld.get(&vip).map(|withheld| withheld.why.clone())
+    let withheld = plan.withheld.get(&vip)?;
+    withheld.layer2.clone()
 }
 
 pub(crate) fn family(vip: IpAddr) -> IpFamily {

@@ -1,6 +1,8 @@
 //! What starts, what goes on, what stops, and that a cluster's plans fit together.
 
 #[cfg(test)]
+mod bgp;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod facts;

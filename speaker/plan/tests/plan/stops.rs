@@ -180,11 +180,11 @@ fn stops(expected: &Withheld, change: impl Fn(&mut Snapshot)) {
 
 fn withdrawals(snapshot: &Snapshot) -> Vec<(std::net::IpAddr, Withheld)> {
     let plan = plan(snapshot);
-    let transitions = transitions(&snapshot.announced, &plan).into_iter();
+    let transitions = transitions(snapshot, &plan).into_iter();
     transitions
         .filter_map(|transition| match transition {
             Transition::Withdraw { address, why, .. } => Some((address, why)),
-            Transition::Announce { .. } => None,
+            Transition::Announce { .. } | Transition::Advertise { .. } => None,
         })
         .collect()
 }

@@ -1,0 +1,9 @@
+//! What BGP peers are told.
+
+mod aggregates;
+mod any;
+mod facts;
+mod keeps;
+mod merges;
+mod stops;
+mod told;
