@@ -25,7 +25,7 @@ use std::time::Instant;
 use crds::{IPAllocation, SpeakerConfig};
 use l2::Mac;
 use model::{InterfaceName, LoadBalancerClasses, NodeName, Uid};
-use plan::{Announced, Interface, ServiceState, Snapshot};
+use plan::{Interface, Plan, ServiceState, Snapshot};
 use runtime::watch::WatchEvent;
 
 use crate::slim::{SlimEndpointSlice, SlimNode, SlimService, SlimSpeakerStatus};
@@ -189,16 +189,23 @@ impl Index {
 
     /// Takes what was planned from these facts, so that the next plan can go on with it. A Service
     /// that is missing is of interest only while something is announced for it.
-    pub(crate) fn accept(&mut self, announced: BTreeMap<IpAddr, Announced>) {
-        self.facts.announced = announced;
+    pub(crate) fn accept(&mut self, plan: Plan) {
+        self.facts.announced = plan.announced;
+        self.facts.advertised = plan.advertised;
+        self.facts.passed_over = plan.passed_over;
+        self.facts.bgp = plan.bgp;
         for address in std::mem::take(&mut self.ended) {
             self.facts.ledger.remove(&address);
         }
-        let announced = self.facts.announced.values();
-        let announced: BTreeSet<&Uid> = announced.map(|announced| &announced.service.uid).collect();
+        let announced = self.facts.announced.values().map(|of| &of.service.uid);
+        let advertised = self.facts.advertised.values();
+        let advertised = advertised.chain(self.facts.passed_over.values());
+        let kept: BTreeSet<&Uid> = announced
+            .chain(advertised.map(|of| &of.service.uid))
+            .collect();
         self.facts.services.retain(|_, state| match state {
             ServiceState::Present(_) => true,
-            ServiceState::Missing(service) => announced.contains(&service.holder.uid),
+            ServiceState::Missing(service) => kept.contains(&service.holder.uid),
         });
     }
 

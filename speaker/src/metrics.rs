@@ -1,6 +1,7 @@
 //! What the speaker counts. Labels are the variants of the enums that log and status print.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use model::IpFamily;
@@ -31,6 +32,8 @@ pub(crate) struct Metrics {
 #[derive(Debug, Clone)]
 pub(crate) struct PlanMetrics {
     announced: Family<FamilyLabels, Gauge>,
+    advertised: Family<FamilyLabels, Gauge>,
+    conflicts: Gauge,
     withheld: Family<ReasonLabels, Gauge>,
     plans: Counter,
     duration: Histogram,
@@ -52,6 +55,8 @@ impl Metrics {
     pub(crate) fn register(registry: &mut Registry) -> Self {
         let plans = PlanMetrics {
             announced: Family::default(),
+            advertised: Family::default(),
+            conflicts: Gauge::default(),
             withheld: Family::default(),
             plans: Counter::default(),
             duration: Histogram::new(PLAN_SECONDS),
@@ -63,8 +68,18 @@ impl Metrics {
             plans.announced.clone(),
         );
         registry.register(
+            "seamark_bgp_advertised",
+            "Addresses that this node has BGP peers told, by themselves or in aggregates, by family",
+            plans.advertised.clone(),
+        );
+        registry.register(
+            "seamark_bgp_conflicts",
+            "Disagreements of BGPAdvertisements about an attribute of the same routes",
+            plans.conflicts.clone(),
+        );
+        registry.register(
             "seamark_withheld",
-            "Addresses of Services of ours that this node does not announce, by reason",
+            "Addresses of Services of ours that this node does not announce, or not in each way that is asked for, by reason",
             plans.withheld.clone(),
         );
         registry.register("seamark_plans", "Plans made", plans.plans.clone());
@@ -99,10 +114,14 @@ impl PlanMetrics {
         let counts = Counts::of(plan);
         for (family, label) in [(IpFamily::V4, "ipv4"), (IpFamily::V6, "ipv6")] {
             let labels = FamilyLabels { family: label };
-            self.announced
+            let counts = counts.of_family(family);
+            self.announced.get_or_create(&labels).set(counts.announced);
+            self.advertised
                 .get_or_create(&labels)
-                .set(counts.announced(family));
+                .set(counts.advertised);
         }
+        let conflicts = i64::try_from(plan.conflicts.len());
+        self.conflicts.set(conflicts.unwrap_or(i64::MAX));
         for reason in Withheld::REASONS {
             let labels = ReasonLabels {
                 reason: snake_case(reason),
@@ -116,34 +135,60 @@ impl PlanMetrics {
 /// A plan in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Counts {
-    announced_v4: i64,
-    announced_v6: i64,
-    /// By reason, only those that occur.
+    v4: FamilyCounts,
+    v6: FamilyCounts,
+    /// By reason, only those that occur; of an address each reason counts once.
     pub(crate) withheld: BTreeMap<&'static str, i64>,
+}
+
+/// How many addresses of a family are announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct FamilyCounts {
+    /// On some interface.
+    pub(crate) announced: i64,
+    /// To some BGP peer.
+    pub(crate) advertised: i64,
+    /// In any way.
+    pub(crate) either: i64,
 }
 
 impl Counts {
     pub(crate) fn of(plan: &Plan) -> Self {
         let mut counts = Self::default();
-        for (address, announced) in &plan.announced {
-            if !announced.interfaces.is_empty() {
-                match IpFamily::of(*address) {
-                    IpFamily::V4 => counts.announced_v4 += 1,
-                    IpFamily::V6 => counts.announced_v6 += 1,
-                }
-            }
+        let announced = plan.announced.iter();
+        let announced = announced.filter(|(_, announced)| !announced.interfaces.is_empty());
+        for (address, _) in announced {
+            let of_family = counts.family_mut(*address);
+            of_family.announced += 1;
+            of_family.either += 1;
+        }
+        let advertised = plan.advertised.iter();
+        for (address, _) in advertised.filter(|(_, advertised)| advertised.told) {
+            let announced = plan.announced.get(address);
+            let also = announced.is_some_and(|announced| !announced.interfaces.is_empty());
+            let of_family = counts.family_mut(*address);
+            of_family.advertised += 1;
+            of_family.either += i64::from(!also);
         }
         for withheld in plan.withheld.values() {
-            *counts.withheld.entry(withheld.why.reason()).or_default() += 1;
+            for why in withheld.reasons() {
+                *counts.withheld.entry(why.reason()).or_default() += 1;
+            }
         }
         counts
     }
 
-    /// How many addresses of a family are announced on some interface.
-    pub(crate) fn announced(&self, family: IpFamily) -> i64 {
+    pub(crate) fn of_family(&self, family: IpFamily) -> FamilyCounts {
         match family {
-            IpFamily::V4 => self.announced_v4,
-            IpFamily::V6 => self.announced_v6,
+            IpFamily::V4 => self.v4,
+            IpFamily::V6 => self.v6,
+        }
+    }
+
+    fn family_mut(&mut self, address: IpAddr) -> &mut FamilyCounts {
+        match IpFamily::of(address) {
+            IpFamily::V4 => &mut self.v4,
+            IpFamily::V6 => &mut self.v6,
         }
     }
 }
@@ -158,4 +203,100 @@ fn snake_case(reason: &str) -> String {
         snake.push(letter.to_ascii_lowercase());
     }
     snake
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use model::{Holder, InterfaceName, PoolName, ServiceKey, Uid};
+    use plan::{Advertised, Announced, Terms, WithheldAddress};
+
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn holder() -> Arc<Holder> {
+        Arc::new(Holder {
+            service: ServiceKey::new("default", "web"),
+            uid: Uid::new("uid-of-web"),
+        })
+    }
+
+    fn announced(on: &[&str]) -> Announced {
+        Announced {
+            service: holder(),
+            pool: PoolName::new("pool"),
+            interfaces: on.iter().map(|name| InterfaceName::new(*name)).collect(),
+        }
+    }
+
+    fn advertised(told: bool) -> Advertised {
+        Advertised {
+            service: holder(),
+            pool: PoolName::new("pool"),
+            terms: Arc::new(Terms {
+                family: IpFamily::V4,
+                offers: Vec::new(),
+            }),
+            told,
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_announced_in_both_ways_is_one_address() {
+        let [both, peers, segment, neither] =
+            ["1", "2", "3", "4"].map(|n| ip(&format!("fd99::{n}")));
+        let plan = Plan {
+            announced: [
+                (both, announced(&["eth0"])),
+                (segment, announced(&["eth0"])),
+                (neither, announced(&[])),
+            ]
+            .into(),
+            advertised: [
+                (both, advertised(true)),
+                (peers, advertised(true)),
+                (neither, advertised(false)),
+            ]
+            .into(),
+            ..Plan::default()
+        };
+        let expected = FamilyCounts {
+            announced: 2,
+            advertised: 2,
+            either: 3,
+        };
+        let counts = Counts::of(&plan);
+        assert_eq!(counts.of_family(IpFamily::V6), expected);
+        assert_eq!(counts.of_family(IpFamily::V4), FamilyCounts::default());
+    }
+
+    #[test]
+    fn a_reason_that_holds_in_both_ways_counts_once() {
+        let withheld = |layer2, bgp| WithheldAddress {
+            service: holder(),
+            layer2,
+            bgp,
+        };
+        let plan = Plan {
+            withheld: [
+                (
+                    ip("10.99.0.1"),
+                    withheld(Some(Withheld::NodeExcluded), Some(Withheld::NodeExcluded)),
+                ),
+                (
+                    ip("10.99.0.2"),
+                    withheld(Some(Withheld::NoInterface), Some(Withheld::NoPeer)),
+                ),
+                (ip("10.99.0.3"), withheld(None, Some(Withheld::NoPeer))),
+            ]
+            .into(),
+            ..Plan::default()
+        };
+        let expected = [("NoInterface", 1), ("NoPeer", 2), ("NodeExcluded", 1)];
+        assert_eq!(Counts::of(&plan).withheld, expected.into());
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! watches, interfaces ──Event──▶ Index ──facts──▶ plan ──watch (latest)──▶ layer 2 thread
+//!                                                   ├────watch (latest)──▶ routes for BGP peers
 //! layer 2 thread ─────Report──▶ Driver ─┐           │
 //!                                       └─▶ Standing┴──watch (latest)──▶ status writer
 //! ```
@@ -16,8 +17,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::InterfaceName;
-use plan::{Announced, Plan, Transition, WithheldAddress};
+use model::{InterfaceName, PeerName};
+use plan::{Conflict, Plan, Route, Snapshot, Transition, WithheldAddress};
 use runtime::admin::{Gate, Health};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -48,10 +49,15 @@ pub(crate) struct Inlets {
     pub(crate) reports: mpsc::Receiver<layer2::Report>,
 }
 
+/// For each BGP peer that is to be spoken to, its routes, sorted by prefix. What did not change
+/// since the last one is the very same slice.
+pub(crate) type Routes = Arc<BTreeMap<PeerName, Arc<[Route]>>>;
+
 /// Where results go. A receiver that is slow sees the latest one.
 #[derive(Debug)]
 pub(crate) struct Outlets {
     pub(crate) plans: watch::Sender<layer2::Desired>,
+    pub(crate) routes: watch::Sender<Routes>,
     pub(crate) standing: watch::Sender<Option<Standing>>,
     pub(crate) metrics: PlanMetrics,
     pub(crate) health: Health,
@@ -68,6 +74,8 @@ pub(crate) struct Owner {
     counts: Option<Counts>,
     /// The reasons that the log has named; kept only while it takes them.
     withheld: BTreeMap<IpAddr, WithheldAddress>,
+    /// What advertisements disagree about, which was said when it began.
+    conflicts: BTreeSet<Conflict>,
     /// Whether this node's Node object is known to be absent, which was said then.
     homeless: bool,
     /// When the next plan is to be made, if anything has changed since the last.
@@ -85,6 +93,7 @@ impl Owner {
             outlets,
             counts: None,
             withheld: BTreeMap::new(),
+            conflicts: BTreeSet::new(),
             homeless: false,
             due: None,
             last: None,
@@ -149,21 +158,23 @@ impl Owner {
     fn plan(&mut self) {
         self.look_for_node();
         let started = Instant::now();
-        let plan = plan::plan(self.index.facts());
+        let mut plan = plan::plan(self.index.facts());
         let took = started.elapsed();
         self.send(&plan);
-        tell(&self.index.facts().announced, &plan);
+        tell(self.index.facts(), &plan);
         self.outlets
             .metrics
             .planned(&plan, took, self.index.config_generation());
         self.counts = Some(Counts::of(&plan));
-        self.explain(plan.withheld);
-        self.index.accept(plan.announced);
+        self.explain(std::mem::take(&mut plan.withheld));
+        self.complain(std::mem::take(&mut plan.conflicts));
+        self.index.accept(plan);
         self.outlets.planned.open();
         self.publish();
     }
 
-    /// One line for each address that is withheld for another reason than before, for whoever asks.
+    /// A line for each reason of each address that is withheld for others than before, for whoever
+    /// asks.
     fn explain(&mut self, withheld: BTreeMap<IpAddr, WithheldAddress>) {
         if !tracing::enabled!(tracing::Level::DEBUG) {
             return;
@@ -171,13 +182,23 @@ impl Owner {
         for (address, now) in &withheld {
             if self.withheld.get(address) != Some(now) {
                 let service = &now.service.service;
-                tracing::debug!(vip = %address, %service, reason = %now.why, "withholding");
+                for reason in now.reasons() {
+                    tracing::debug!(vip = %address, %service, %reason, "withholding");
+                }
             }
         }
         self.withheld = withheld;
     }
 
-    /// Gives the driver its part, if that has changed, with what has not shared with the last one.
+    /// Says once of each conflict that it is there.
+    fn complain(&mut self, conflicts: BTreeSet<Conflict>) {
+        for conflict in conflicts.difference(&self.conflicts) {
+            tracing::warn!(reason = %conflict, "advertisements disagree");
+        }
+        self.conflicts = conflicts;
+    }
+
+    /// Gives each driver its part, if that has changed, with what has not shared with the last one.
     fn send(&self, plan: &Plan) {
         self.outlets.plans.send_if_modified(|sent| {
             let shared = |(interface, new): (&InterfaceName, &Arc<BTreeSet<IpAddr>>)| {
@@ -190,12 +211,19 @@ impl Owner {
             }
             changed
         });
+        self.outlets.routes.send_if_modified(|sent| {
+            let changed = !are_same(sent, &plan.bgp);
+            if changed {
+                *sent = Arc::new(plan.bgp.clone());
+            }
+            changed
+        });
     }
 
     /// Gives the status writer what there is to say, once there is anything.
     fn publish(&self) {
         let Some(counts) = &self.counts else { return };
-        let standing = Standing::new(&self.index, counts, &self.driver);
+        let standing = Standing::new(&self.index, counts, &self.driver, &self.conflicts);
         self.outlets.standing.send_if_modified(|said| {
             let changed = said.as_ref() != Some(&standing);
             if changed {
@@ -218,8 +246,18 @@ async fn some(received: impl Future<Output = usize>) -> Option<()> {
     (received.await > 0).then_some(())
 }
 
+/// Whether each peer has the very slice that it had: what did not change is planned as such.
+fn are_same(
+    sent: &BTreeMap<PeerName, Arc<[Route]>>,
+    planned: &BTreeMap<PeerName, Arc<[Route]>>,
+) -> bool {
+    let mut pairs = sent.iter().zip(planned);
+    sent.len() == planned.len()
+        && pairs.all(|((one, old), (other, new))| one == other && Arc::ptr_eq(old, new))
+}
+
 /// One line for each address that begins or ceases.
-fn tell(before: &BTreeMap<IpAddr, Announced>, plan: &Plan) {
+fn tell(before: &Snapshot, plan: &Plan) {
     for transition in plan::transitions(before, plan) {
         match transition {
             Transition::Announce {
@@ -231,14 +269,26 @@ fn tell(before: &BTreeMap<IpAddr, Announced>, plan: &Plan) {
                 let interface = names.join(",");
                 tracing::info!(vip = %address, service = %service.service, interface, "announcing");
             }
+            Transition::Advertise {
+                address,
+                service,
+                terms,
+            } => {
+                let peers = terms.peers();
+                let names: Vec<&str> = peers.into_iter().map(PeerName::as_str).collect();
+                let peer = names.join(",");
+                tracing::info!(vip = %address, service = %service.service, peer, "advertising");
+            }
             Transition::Withdraw {
                 address,
                 service,
+                protocol,
                 why,
             } => {
                 tracing::info!(
                     vip = %address,
                     service = %service.service,
+                    %protocol,
                     reason = %why,
                     "withdrawing"
                 );

@@ -104,6 +104,7 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
     let (reports, reported) = mpsc::channel(REPORTS);
     let (plans, desired) = watch::channel(layer2::Desired::default());
     let (seen, interfaces) = watch::channel(Arc::default());
+    let (routes, _) = watch::channel(Arc::default());
     let (standing, standings) = watch::channel(None);
 
     let channels = layer2::Channels {
@@ -118,6 +119,7 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
     let planned = readiness.gate("first plan");
     let outlets = Outlets {
         plans,
+        routes,
         standing,
         metrics: metrics.plans,
         health: health.clone(),

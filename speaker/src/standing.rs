@@ -1,11 +1,17 @@
 //! What there is to say about this speaker, as it stands now.
 
+use std::collections::BTreeSet;
+
 use crds::{MAX_INTERFACES, SpeakerInterface, WithheldCount};
 use model::IpFamily;
+use plan::Conflict;
 
 use crate::driver::Driver;
 use crate::index::Index;
 use crate::metrics::Counts;
+
+/// How many conflicts are named before the rest is only counted.
+const NAMED: usize = 3;
 
 /// What SpeakerStatus should say, and what it takes to write it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,23 +22,31 @@ pub(crate) struct Standing {
     pub(crate) exists: bool,
     pub(crate) config_generation: Option<i64>,
     pub(crate) interfaces: Vec<SpeakerInterface>,
+    /// On a segment, to BGP peers or both.
     pub(crate) announced_v4: i64,
     pub(crate) announced_v6: i64,
     pub(crate) withheld: Vec<WithheldCount>,
     /// What the layer 2 driver cannot do at present.
     pub(crate) troubles: Vec<String>,
+    /// What BGPAdvertisements disagree about.
+    pub(crate) conflicts: Vec<String>,
 }
 
 impl Standing {
-    pub(crate) fn new(index: &Index, counts: &Counts, driver: &Driver) -> Self {
+    pub(crate) fn new(
+        index: &Index,
+        counts: &Counts,
+        driver: &Driver,
+        conflicts: &BTreeSet<Conflict>,
+    ) -> Self {
         let withheld = counts.withheld.iter();
         Self {
             node_uid: index.own_uid().map(ToOwned::to_owned),
             exists: index.has_own_status(),
             config_generation: index.config_generation(),
             interfaces: interfaces(index),
-            announced_v4: counts.announced(IpFamily::V4),
-            announced_v6: counts.announced(IpFamily::V6),
+            announced_v4: counts.of_family(IpFamily::V4).either,
+            announced_v6: counts.of_family(IpFamily::V6).either,
             withheld: withheld
                 .map(|(reason, count)| WithheldCount {
                     reason: (*reason).to_owned(),
@@ -40,8 +54,21 @@ impl Standing {
                 })
                 .collect(),
             troubles: driver.troubles(),
+            conflicts: named(conflicts),
         }
     }
+}
+
+/// The first few in words, and how many more there are.
+fn named(conflicts: &BTreeSet<Conflict>) -> Vec<String> {
+    let mut named: Vec<String> = conflicts
+        .iter()
+        .take(NAMED)
+        .map(ToString::to_string)
+        .collect();
+    let more = conflicts.len() - named.len();
+    named.extend((more > 0).then(|| format!("and {more} more")));
+    named
 }
 
 /// The interfaces that can carry announcements, the first of them by name.

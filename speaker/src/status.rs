@@ -185,6 +185,12 @@ fn degraded(standing: &Standing, before: Option<&Condition>) -> Condition {
     } else if standing.config_generation.is_none() {
         let message = "no SpeakerConfig has been read; see that the controller runs";
         ("True", "ConfigUnknown", message.to_owned())
+    } else if !standing.conflicts.is_empty() {
+        (
+            "True",
+            "AdvertisementsConflict",
+            standing.conflicts.join("; "),
+        )
     } else {
         ("False", "AsExpected", String::new())
     };
@@ -250,6 +256,20 @@ mod tests {
             "{}",
             condition.message
         );
+    }
+
+    #[test]
+    fn advertisements_that_disagree_are_named_after_what_is_worse() {
+        let mut standing = Standing {
+            config_generation: Some(1),
+            conflicts: vec!["a and b".to_owned(), "and 2 more".to_owned()],
+            ..Standing::default()
+        };
+        let condition = degraded(&standing, None);
+        let said = (condition.reason.as_str(), condition.message.as_str());
+        assert_eq!(said, ("AdvertisementsConflict", "a and b; and 2 more"));
+        standing.troubles = vec!["eth0: gone".to_owned()];
+        assert_eq!(degraded(&standing, None).reason, "Layer2Failing");
     }
 
     #[test]

@@ -152,7 +152,7 @@ fn a_better_node_takes_over_from_one_that_is_not_ready() {
             Transition::Withdraw { address, .. } => {
                 *address == vip.parse::<std::net::IpAddr>().unwrap()
             }
-            Transition::Announce { .. } => false,
+            Transition::Announce { .. } | Transition::Advertise { .. } => false,
         };
         assert!(
             world.transitions.iter().any(withdrawn),

@@ -14,6 +14,7 @@ struct Rig {
     events: mpsc::Sender<Event>,
     reports: mpsc::Sender<layer2::Report>,
     plans: watch::Receiver<layer2::Desired>,
+    routes: watch::Receiver<Routes>,
     standing: watch::Receiver<Option<Standing>>,
     registry: Registry,
 }
@@ -22,10 +23,12 @@ fn rig() -> Rig {
     let (events, inlet) = mpsc::channel(BATCH);
     let (reports, reported) = mpsc::channel(BATCH);
     let (plans, desired) = watch::channel(layer2::Desired::default());
+    let (routes, routed) = watch::channel(Routes::default());
     let (standing, standings) = watch::channel(None);
     let mut registry = Registry::default();
     let outlets = Outlets {
         plans,
+        routes,
         standing,
         metrics: Metrics::register(&mut registry).plans,
         health: Health::new(Duration::MAX),
@@ -42,6 +45,7 @@ fn rig() -> Rig {
         events,
         reports,
         plans: desired,
+        routes: routed,
         standing: standings,
         registry,
     }
@@ -196,6 +200,35 @@ async fn a_set_that_did_not_change_is_shared_with_the_plan_before() {
     let after = Arc::clone(&rig.plans.wait_for(|plan| plan.len() == 2).await.unwrap());
     let eth0 = InterfaceName::new("eth0");
     assert!(Arc::ptr_eq(&after[&eth0], &before[&eth0]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_peers_there_is_nothing_to_route() {
+    let rig = Rig::planned(&Objects::of(&["n1"])).await;
+    assert!(!rig.routes.has_changed().unwrap());
+    assert_eq!(rig.metric("seamark_bgp_advertised{family=\"ipv4\"}"), "0");
+    assert_eq!(rig.metric("seamark_bgp_conflicts"), "0");
+}
+
+#[test]
+fn routes_are_sent_when_a_peer_or_its_slice_is_another() {
+    let peers = |routes: &[(&str, &Arc<[Route]>)]| -> BTreeMap<PeerName, Arc<[Route]>> {
+        let peers = routes.iter();
+        peers
+            .map(|(name, routes)| (PeerName::new(*name), Arc::clone(routes)))
+            .collect()
+    };
+    let route = |vip: &str| Route {
+        prefix: plan::RoutePrefix::host(vip.parse().unwrap()),
+        attributes: Arc::default(),
+    };
+    let [v4, v6] = VIPS.map(|vip| -> Arc<[Route]> { Arc::new([route(vip)]) });
+    let sent = peers(&[("left", &v4), ("right", &v4)]);
+    assert!(are_same(&sent, &peers(&[("left", &v4), ("right", &v4)])));
+    assert!(!are_same(&sent, &peers(&[("left", &v4), ("right", &v6)])));
+    assert!(!are_same(&sent, &peers(&[("left", &v4), ("third", &v4)])));
+    assert!(!are_same(&sent, &peers(&[("left", &v4)])));
+    assert!(!are_same(&peers(&[]), &sent));
 }
 
 #[tokio::test(start_paused = true)]

@@ -56,6 +56,7 @@ impl Schedule {
             return Step::Wait(None);
         }
         let urgent = written.troubles != standing.troubles
+            || written.conflicts != standing.conflicts
             || written.config_generation.is_none() != standing.config_generation.is_none();
         if urgent {
             return Step::Apply;

@@ -21,7 +21,7 @@ fn withdrawn(world: &World) -> Vec<Withheld> {
     transitions
         .filter_map(|transition| match transition {
             Transition::Withdraw { why, .. } => Some(why.clone()),
-            Transition::Announce { .. } => None,
+            Transition::Announce { .. } | Transition::Advertise { .. } => None,
         })
         .collect()
 }

@@ -57,8 +57,8 @@ impl World {
     pub(crate) fn plan(&mut self) -> Plan {
         let facts = self.index.facts();
         let plan = plan::plan(facts);
-        self.transitions = plan::transitions(&facts.announced, &plan);
-        self.index.accept(plan.announced.clone());
+        self.transitions = plan::transitions(facts, &plan);
+        self.index.accept(plan.clone());
         plan
     }
 
