@@ -2,8 +2,10 @@
 //!
 //! ```text
 //!  IPAddressPool    ─┐  parse                speaker_config             From
-//!  L2Advertisement  ─┴──────▶ model::Config ──────────────▶ model::… ◀──────▶ SpeakerConfig
-//!                       └───▶ Vec<Invalid>: what to say on the objects that cause it
+//!  L2Advertisement  ─┤
+//!  BGPAdvertisement ─┼──────▶ model::Config ──────────────▶ model::… ◀──────▶ SpeakerConfig
+//!  BGPPeer          ─┤
+//!  Community        ─┴──────▶ Vec<Invalid>: what to say on the objects that cause it
 //!  IPAllocation     ◀───────▶ model::Allocation
 //! ```
 //!
@@ -12,6 +14,9 @@
 //! list; [`parse`] then refuses it by name.
 
 mod address;
+mod bgp_advertisement;
+mod bgp_peer;
+mod community;
 mod ip_address_pool;
 mod ip_allocation;
 mod l2_advertisement;
@@ -19,12 +24,17 @@ mod label_selector;
 mod ledger;
 mod manifest;
 mod parse;
+mod password_secret;
 mod problem;
 mod schema;
 mod settled;
 mod speaker_config;
 mod speaker_status;
+mod time;
 
+pub use bgp_advertisement::{BGPAdvertisement, BGPAdvertisementSpec, BGPAdvertisementStatus};
+pub use bgp_peer::{BGPPeer, BGPPeerSpec, BGPPeerStatus, PasswordSecretRef};
+pub use community::{Community, CommunitySpec, CommunityStatus, NamedCommunity};
 pub use ip_address_pool::{
     IPAddressPool, IPAddressPoolSpec, IPAddressPoolStatus, ServiceAllocation,
 };
@@ -35,12 +45,13 @@ pub use l2_advertisement::{
 pub use label_selector::{LabelSelector, LabelSelectorRequirement};
 pub use ledger::{ReadAllocationError, entry_name};
 pub use manifest::{Manifest, RenderManifestError, manifests};
-pub use parse::{Parsed, parse};
-pub use problem::{Invalid, ObjectRef, Problem, Severity};
+pub use parse::{Last, Objects, Parsed, parse};
+pub use password_secret::{PasswordSecret, PasswordValue, SPEAKER_SECRET_NAME};
+pub use problem::{BgpProblem, Invalid, ObjectRef, PasswordProblem, Problem, Severity};
 pub use settled::{ReadSpeakerConfigError, fits, speaker_config};
 pub use speaker_config::{
-    SPEAKER_CONFIG_NAME, SpeakerConfig, SpeakerConfigL2Advertisement, SpeakerConfigPool,
-    SpeakerConfigSpec, SpeakerConfigStatus,
+    SPEAKER_CONFIG_NAME, SpeakerConfig, SpeakerConfigBgpAdvertisement, SpeakerConfigBgpPeer,
+    SpeakerConfigL2Advertisement, SpeakerConfigPool, SpeakerConfigSpec, SpeakerConfigStatus,
 };
 pub use speaker_status::{
     MAX_INTERFACES, SpeakerInterface, SpeakerStatus, SpeakerStatusSpec, SpeakerStatusStatus,

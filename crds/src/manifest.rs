@@ -6,7 +6,10 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use serde_json::Value;
 
-use crate::{IPAddressPool, IPAllocation, L2Advertisement, SpeakerConfig, SpeakerStatus};
+use crate::{
+    BGPAdvertisement, BGPPeer, Community, IPAddressPool, IPAllocation, L2Advertisement,
+    SpeakerConfig, SpeakerStatus,
+};
 
 /// One definition, ready to be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +33,9 @@ pub struct RenderManifestError {
 /// The definitions of all kinds.
 pub fn manifests() -> Result<Vec<Manifest>, RenderManifestError> {
     let definitions = [
+        BGPAdvertisement::crd(),
+        BGPPeer::crd(),
+        Community::crd(),
         IPAddressPool::crd(),
         IPAllocation::crd(),
         L2Advertisement::crd(),

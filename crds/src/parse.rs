@@ -1,18 +1,55 @@
 //! From configuration objects to one settled configuration.
 
-use std::collections::BTreeSet;
+mod bgp_advertisement;
+mod bgp_peer;
+mod communities;
+mod duplicates;
+mod l2_advertisement;
+mod overlap;
+mod pool;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::ResourceExt;
-use model::{
-    AddressRange, AdvertisementName, Config, InterfacePattern, L2Advertisement, Pool, PoolName,
-};
+use kube::Resource;
+use model::{AdvertisementName, BgpAdvertisement, Config, L2Advertisement, PeerName};
 
-use crate::address;
-use crate::ip_address_pool::{IPAddressPool, IPAddressPoolSpec, ServiceAllocation};
-use crate::l2_advertisement::{self, PreferredNodeSelector};
+use crate::bgp_advertisement::BGPAdvertisement;
+use crate::bgp_peer::BGPPeer;
+use crate::community::Community;
+use crate::ip_address_pool::IPAddressPool;
+use crate::l2_advertisement::L2Advertisement as L2AdvertisementObject;
 use crate::label_selector::LabelSelector;
 use crate::problem::{Invalid, ObjectRef, Problem, Severity};
+
+pub(crate) use bgp_peer::{number, read_dynamic_asn, read_family, read_role, role_word};
+pub(crate) use l2_advertisement::preferred_node_selector;
+
+/// All configuration objects.
+#[derive(Debug, Clone, Default)]
+pub struct Objects<'a> {
+    /// The pools.
+    pub pools: Vec<&'a IPAddressPool>,
+    /// The layer 2 advertisements.
+    pub l2_advertisements: Vec<&'a L2AdvertisementObject>,
+    /// The BGP advertisements.
+    pub bgp_advertisements: Vec<&'a BGPAdvertisement>,
+    /// The BGP peers.
+    pub bgp_peers: Vec<&'a BGPPeer>,
+    /// The names for communities.
+    pub communities: Vec<&'a Community>,
+}
+
+/// What was in force before.
+#[derive(Debug, Clone, Default)]
+pub struct Last {
+    /// The layer 2 advertisements, by name.
+    pub l2_advertisements: BTreeMap<AdvertisementName, L2Advertisement>,
+    /// The BGP advertisements, by name.
+    pub bgp_advertisements: BTreeMap<AdvertisementName, BgpAdvertisement>,
+    /// The BGP peers, by name.
+    pub bgp_peers: BTreeMap<PeerName, model::BgpPeer>,
+}
 
 /// What [`parse`] made of the objects.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,47 +63,101 @@ pub struct Parsed {
 /// Reads all configuration objects. An object with a problem of [`Severity::Rejected`] is left
 /// out whole and stops none of the others; every problem of it is reported, not only the first.
 ///
-/// What several pools must agree on (overlaps) is found where addresses are given out.
-pub fn parse(
-    pools: &[&IPAddressPool],
-    l2_advertisements: &[&l2_advertisement::L2Advertisement],
-) -> Parsed {
+/// An advertisement or a peer that is refused stays in force as `last` has it: a mistake in it must
+/// not withdraw what it speaks for. A refused pool gives nothing new, and keeps nothing of `last`.
+///
+/// What several objects must agree on is settled by their age, then by their names: the older
+/// one wins. Only what several pools must agree on (overlaps) is found where addresses are given
+/// out.
+pub fn parse(objects: &Objects<'_>, last: &Last) -> Parsed {
     let mut parsed = Parsed::default();
-    for object in pools {
-        let name = name_of(&object.metadata);
-        let (pool, problems) = read("IPAddressPool", name, |report| pool(object, report));
+    for object in &objects.pools {
+        let pool = parsed.read(*object, |report| pool::pool(object, report));
         parsed.config.pools.extend(pool);
-        parsed.problems.extend(problems);
-    }
-    // A pool that exists but is refused says so itself.
-    let known: BTreeSet<&str> = pools.iter().map(|pool| name_of(&pool.metadata)).collect();
-    for object in l2_advertisements {
-        let name = name_of(&object.metadata);
-        let (advertisement, problems) = read("L2Advertisement", name, |report| {
-            l2_advertisement(name, &object.spec, &known, report)
-        });
-        parsed.config.l2_advertisements.extend(advertisement);
-        parsed.problems.extend(problems);
     }
     parsed.config.pools.sort_by(|a, b| a.name.cmp(&b.name));
-    parsed
-        .config
-        .l2_advertisements
-        .sort_by(|a, b| a.name.cmp(&b.name));
+    // What exists but is refused says so itself.
+    let known_pools = names(&objects.pools);
+    for object in &objects.l2_advertisements {
+        let name = name_of(&object.metadata);
+        let read = parsed.read(*object, |report| {
+            l2_advertisement::l2_advertisement(name, &object.spec, &known_pools, report)
+        });
+        let known = last.l2_advertisements.get(&AdvertisementName::new(name));
+        let settled = read.or_else(|| known.cloned());
+        parsed.config.l2_advertisements.extend(settled);
+    }
+    let order = |a: &L2Advertisement, b: &L2Advertisement| a.name.cmp(&b.name);
+    parsed.config.l2_advertisements.sort_by(order);
+    parsed.bgp_peers(&objects.bgp_peers, last);
+    parsed.bgp_advertisements(objects, &known_pools, last);
     parsed
 }
 
-/// Reads one object; it is in force unless a problem of it says otherwise.
-fn read<T>(
-    kind: &'static str,
-    name: &str,
+impl Parsed {
+    fn bgp_peers(&mut self, objects: &[&BGPPeer], last: &Last) {
+        let mut candidates = Vec::new();
+        for object in objects {
+            let name = PeerName::new(name_of(&object.metadata));
+            let read = self.read(*object, |report| bgp_peer::bgp_peer(object, report));
+            candidates.push(duplicates::Candidate {
+                created: created(&object.metadata),
+                last: last.bgp_peers.get(&name).cloned(),
+                name,
+                read,
+            });
+        }
+        let (peers, problems) = duplicates::settle(candidates);
+        self.config.bgp_peers = peers;
+        self.problems.extend(problems);
+    }
+
+    fn bgp_advertisements(
+        &mut self,
+        objects: &Objects<'_>,
+        known_pools: &BTreeSet<&str>,
+        last: &Last,
+    ) {
+        let (named, problems) = communities::read(&objects.communities);
+        self.problems.extend(problems);
+        let pools = self.config.pools.clone();
+        let surroundings = bgp_advertisement::Surroundings {
+            known_pools,
+            known_peers: &names(&objects.bgp_peers),
+            communities: &named,
+            pools: &pools,
+        };
+        for object in &objects.bgp_advertisements {
+            let name = name_of(&object.metadata);
+            let read = self.read(*object, |report| {
+                bgp_advertisement::bgp_advertisement(name, &object.spec, &surroundings, report)
+            });
+            let known = last.bgp_advertisements.get(&AdvertisementName::new(name));
+            let settled = read.or_else(|| known.cloned());
+            self.config.bgp_advertisements.extend(settled);
+        }
+        let order = |a: &BgpAdvertisement, b: &BgpAdvertisement| a.name.cmp(&b.name);
+        self.config.bgp_advertisements.sort_by(order);
+    }
+
+    /// Reads one object; it is in force unless a problem of it says otherwise.
+    fn read<K: Resource<DynamicType = ()>, T>(
+        &mut self,
+        object: &K,
+        parse: impl FnOnce(&mut Report) -> T,
+    ) -> Option<T> {
+        let (value, problems) = read(object, parse);
+        self.problems.extend(problems);
+        value
+    }
+}
+
+fn read<K: Resource<DynamicType = ()>, T>(
+    object: &K,
     parse: impl FnOnce(&mut Report) -> T,
 ) -> (Option<T>, Vec<Invalid>) {
     let mut report = Report {
-        object: ObjectRef {
-            kind,
-            name: name.to_owned(),
-        },
+        object: ObjectRef::of::<K>(name_of(object.meta())),
         problems: Vec::new(),
     };
     let value = parse(&mut report);
@@ -81,6 +172,18 @@ fn name_of(meta: &ObjectMeta) -> &str {
     meta.name.as_deref().unwrap_or_default()
 }
 
+fn names<'a, K: Resource>(objects: &[&'a K]) -> BTreeSet<&'a str> {
+    let names = objects.iter().map(|object| name_of(object.meta()));
+    names.collect()
+}
+
+/// When an object was created, in seconds since 1970. What is not created yet is younger than
+/// everything.
+fn created(meta: &ObjectMeta) -> i64 {
+    let created = meta.creation_timestamp.as_ref();
+    created.map_or(i64::MAX, |created| created.0.as_second())
+}
+
 /// The problems of one object.
 struct Report {
     object: ObjectRef,
@@ -88,27 +191,35 @@ struct Report {
 }
 
 impl Report {
-    fn add(&mut self, field: impl Into<String>, reason: Problem) {
+    fn add(&mut self, field: impl Into<String>, reason: impl Into<Problem>) {
         self.problems.push(Invalid {
             object: self.object.clone(),
             field: field.into(),
-            reason,
+            reason: reason.into(),
         });
     }
 
+    /// A good value; a bad one is reported.
+    fn take<T, P: Into<Problem>>(&mut self, field: &str, read: Result<T, P>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.add(field, problem);
+                None
+            }
+        }
+    }
+
     /// The good values of a list, each bad one reported under its index.
-    fn each<'a, I, T>(
+    fn each<'a, I, T, P: Into<Problem>>(
         &mut self,
         field: &str,
         items: &'a [I],
-        read: impl Fn(&'a I) -> Result<T, Problem>,
+        read: impl Fn(&'a I) -> Result<T, P>,
     ) -> Vec<T> {
         let mut good = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            match read(item) {
-                Ok(value) => good.push(value),
-                Err(problem) => self.add(format!("{field}[{index}]"), problem),
-            }
+            good.extend(self.take(&format!("{field}[{index}]"), read(item)));
         }
         good
     }
@@ -116,162 +227,15 @@ impl Report {
     fn selectors(&mut self, field: &str, selectors: &[LabelSelector]) -> Vec<model::LabelSelector> {
         self.each(field, selectors, model::LabelSelector::try_from)
     }
-}
 
-fn pool(object: &IPAddressPool, report: &mut Report) -> Pool {
-    let spec = &object.spec;
-    Pool {
-        name: PoolName::new(object.name_any()),
-        // What is not created yet is younger than everything.
-        created: object
-            .creation_timestamp()
-            .map_or(i64::MAX, |created| created.0.as_second()),
-        labels: object.labels().clone(),
-        addresses: addresses(&spec.addresses, report),
-        exclude: exclude(spec, report),
-        auto_assign: spec.auto_assign,
-        avoid_buggy_ips: spec.avoid_buggy_ips,
-        service_allocation: spec
-            .service_allocation
-            .as_ref()
-            .map(|allocation| service_allocation(allocation, report))
-            .unwrap_or_default(),
-    }
-}
-
-fn addresses(texts: &[String], report: &mut Report) -> Vec<AddressRange> {
-    if texts.is_empty() {
-        report.add("spec.addresses", Problem::NoAddresses);
-    }
-    let mut good: Vec<(usize, AddressRange)> = Vec::new();
-    for (index, text) in texts.iter().enumerate() {
-        let field = format!("spec.addresses[{index}]");
-        match address::parse(text) {
-            Err(problem) => report.add(field, problem),
-            Ok(range) => match good.iter().find(|(_, earlier)| overlap(earlier, &range)) {
-                None => good.push((index, range)),
-                Some((with, _)) => report.add(
-                    field,
-                    Problem::OverlapsEntry {
-                        entry: text.clone(),
-                        with: texts.get(*with).cloned().unwrap_or_default(),
-                    },
-                ),
-            },
-        }
-    }
-    good.into_iter().map(|(_, range)| range).collect()
-}
-
-fn exclude(spec: &IPAddressPoolSpec, report: &mut Report) -> Vec<AddressRange> {
-    let addresses = spec.addresses.iter().map(|text| address::parse(text).ok());
-    // With an unreadable entry nobody knows what lies outside.
-    let addresses: Option<Vec<AddressRange>> = addresses.collect();
-    let outside = |range: &AddressRange| {
-        let addresses = addresses.as_ref();
-        addresses.is_some_and(|entries| !entries.iter().any(|entry| overlap(entry, range)))
-    };
-    let mut good = Vec::new();
-    for (index, text) in spec.exclude.iter().enumerate() {
-        let field = format!("spec.exclude[{index}]");
-        match address::parse(text) {
-            Err(problem) => report.add(field, problem),
-            Ok(range) => {
-                if outside(&range) {
-                    report.add(field, Problem::ExcludesNothing(range));
-                }
-                good.push(range);
+    fn unknown_pools(&mut self, named: &[String], known: &BTreeSet<&str>) {
+        for (index, pool) in named.iter().enumerate() {
+            if !known.contains(pool.as_str()) {
+                let field = format!("spec.ipAddressPools[{index}]");
+                self.add(field, Problem::UnknownPool(pool.clone()));
             }
         }
     }
-    good
-}
-
-fn overlap(a: &AddressRange, b: &AddressRange) -> bool {
-    a.family() == b.family() && a.first() <= b.last() && b.first() <= a.last()
-}
-
-fn service_allocation(
-    allocation: &ServiceAllocation,
-    report: &mut Report,
-) -> model::ServiceAllocation {
-    let field = "spec.serviceAllocation";
-    let priority = i32::try_from(allocation.priority).ok();
-    let priority = priority.and_then(|number| u32::try_from(number).ok());
-    if priority.is_none() {
-        report.add(
-            format!("{field}.priority"),
-            Problem::PriorityOutOfRange(allocation.priority),
-        );
-    }
-    model::ServiceAllocation {
-        priority: priority.filter(|&number| number != 0),
-        namespaces: allocation.namespaces.clone(),
-        namespace_selectors: report.selectors(
-            &format!("{field}.namespaceSelectors"),
-            &allocation.namespace_selectors,
-        ),
-        service_selectors: report.selectors(
-            &format!("{field}.serviceSelectors"),
-            &allocation.service_selectors,
-        ),
-    }
-}
-
-fn l2_advertisement(
-    name: &str,
-    spec: &l2_advertisement::L2AdvertisementSpec,
-    known_pools: &BTreeSet<&str>,
-    report: &mut Report,
-) -> L2Advertisement {
-    for (index, pool) in spec.ip_address_pools.iter().enumerate() {
-        if !known_pools.contains(pool.as_str()) {
-            let field = format!("spec.ipAddressPools[{index}]");
-            report.add(field, Problem::UnknownPool(pool.clone()));
-        }
-    }
-    L2Advertisement {
-        name: AdvertisementName::new(name),
-        pools: spec.ip_address_pools.iter().map(PoolName::new).collect(),
-        pool_selectors: report.selectors(
-            "spec.ipAddressPoolSelectors",
-            &spec.ip_address_pool_selectors,
-        ),
-        service_selectors: report.selectors("spec.serviceSelectors", &spec.service_selectors),
-        node_selectors: report.selectors("spec.nodeSelectors", &spec.node_selectors),
-        interfaces: report.each("spec.interfaces", &spec.interfaces, |text| {
-            interface_pattern(text)
-        }),
-        preferred_node_selectors: report.each(
-            "spec.preferredNodeSelectors",
-            &spec.preferred_node_selectors,
-            preferred_node_selector,
-        ),
-        requires: Vec::new(),
-    }
-}
-
-/// Linux: at most 15 bytes, neither `/` nor white space (`dev_valid_name`).
-fn interface_pattern(text: &str) -> Result<InterfacePattern, Problem> {
-    let possible =
-        (1..=15).contains(&text.len()) && !text.contains(|c: char| c == '/' || c.is_whitespace());
-    if possible {
-        Ok(InterfacePattern::new(text))
-    } else {
-        Err(Problem::InterfacePattern(text.to_owned()))
-    }
-}
-
-/// Reads one line of `preferredNodeSelectors`.
-pub(crate) fn preferred_node_selector(
-    preferred: &PreferredNodeSelector,
-) -> Result<model::PreferredNodeSelector, Problem> {
-    let weight = u32::try_from(preferred.weight).ok();
-    let weight = weight.filter(|weight| (1..=100).contains(weight));
-    Ok(model::PreferredNodeSelector {
-        weight: weight.ok_or(Problem::WeightOutOfRange(preferred.weight))?,
-        preference: (&preferred.preference).try_into()?,
-    })
 }
 
 #[cfg(test)]

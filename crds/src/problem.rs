@@ -1,10 +1,16 @@
 //! What is wrong with a configuration object, in words for the person who wrote it.
 
+mod bgp;
+
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
+use kube::Resource;
 use model::{AddressRange, RangeError};
 use thiserror::Error;
+
+pub use bgp::{BgpProblem, PasswordProblem};
 
 /// One problem of one object. Displayed as `Kind/name: field: what is wrong; what to do`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +27,7 @@ pub struct Invalid {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObjectRef {
     /// Its kind.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// `metadata.name`.
     pub name: String,
 }
@@ -31,6 +37,8 @@ pub struct ObjectRef {
 pub enum Severity {
     /// The object is in force; something about it is probably not meant so.
     Warning,
+    /// The object is in force but for what the problem is about.
+    Partial,
     /// The object is not in force.
     Rejected,
 }
@@ -131,6 +139,19 @@ pub enum Problem {
     /// An advertisement names a pool that does not exist.
     #[error("there is no IPAddressPool {0:?}; create it or correct the name")]
     UnknownPool(String),
+    /// What is only of BGP.
+    #[error(transparent)]
+    Bgp(#[from] BgpProblem),
+}
+
+impl ObjectRef {
+    /// The object of kind `K` with this name.
+    pub fn of<K: Resource<DynamicType = ()>>(name: &str) -> Self {
+        Self {
+            kind: K::kind(&()),
+            name: name.to_owned(),
+        }
+    }
 }
 
 impl Invalid {
@@ -173,12 +194,14 @@ impl Problem {
             Self::ValuesUnwanted { .. } => "ValuesUnwanted",
             Self::InterfacePattern(_) => "InvalidInterface",
             Self::UnknownPool(_) => "UnknownPool",
+            Self::Bgp(problem) => problem.reason(),
         }
     }
 
     /// What it does to the object that has it.
     pub fn severity(&self) -> Severity {
         match self {
+            Self::Bgp(problem) => problem.severity(),
             Self::ExcludesNothing(_) | Self::UnknownPool(_) => Severity::Warning,
             Self::NoAddresses
             | Self::NotAnAddress(_)

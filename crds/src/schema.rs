@@ -4,6 +4,8 @@
 //! cost of a rule by the largest size its subject can have and refuses a definition above its
 //! budget. Nothing here is needed for safety: [`crate::parse`] checks all of it again.
 
+pub(crate) mod bgp;
+
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 

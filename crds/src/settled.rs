@@ -1,17 +1,23 @@
 //! The settled configuration on its way to the speakers.
 
+mod bgp;
+
 use std::collections::BTreeMap;
 
+use kube::Resource;
 use model::{
     AdvertisementName, Config, InterfacePattern, L2Advertisement, Labels, PoolName, SpeakerConfig,
     SpeakerPool,
 };
 use thiserror::Error;
 
+use crate::bgp_advertisement::BGPAdvertisement;
+use crate::bgp_peer::BGPPeer;
+use crate::l2_advertisement::L2Advertisement as L2AdvertisementObject;
 use crate::l2_advertisement::PreferredNodeSelector;
 use crate::label_selector::LabelSelector;
 use crate::parse::preferred_node_selector;
-use crate::problem::Problem;
+use crate::problem::{ObjectRef, Problem};
 use crate::speaker_config::{SpeakerConfigL2Advertisement, SpeakerConfigPool, SpeakerConfigSpec};
 
 /// Largest spec that is written. The API server's store takes 1.5 MiB by default, and metadata
@@ -20,10 +26,10 @@ const MAX_BYTES: usize = 1 << 20;
 
 /// Why a SpeakerConfig cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("failed to read l2Advertisement {advertisement} of SpeakerConfig")]
+#[error("failed to read {item} in SpeakerConfig")]
 pub struct ReadSpeakerConfigError {
-    /// The item.
-    pub advertisement: String,
+    /// The object that the item was made from.
+    pub item: ObjectRef,
     /// What is wrong with it.
     #[source]
     pub problem: Problem,
@@ -76,6 +82,8 @@ impl From<&SpeakerConfig> for SpeakerConfigSpec {
         Self {
             pools: config.pools.iter().map(pool).collect(),
             l2_advertisements: config.l2_advertisements.iter().map(Into::into).collect(),
+            bgp_advertisements: config.bgp_advertisements.iter().map(Into::into).collect(),
+            bgp_peers: config.bgp_peers.iter().map(Into::into).collect(),
         }
     }
 }
@@ -91,28 +99,48 @@ impl TryFrom<&SpeakerConfigSpec> for SpeakerConfig {
             };
             (PoolName::new(pool.name.clone()), known)
         };
-        let item = |item: &SpeakerConfigL2Advertisement| {
-            item.try_into().map_err(|problem| ReadSpeakerConfigError {
-                advertisement: item.name.clone(),
-                problem,
-            })
-        };
         Ok(Self {
             pools: spec.pools.iter().map(pool).collect(),
-            l2_advertisements: spec
-                .l2_advertisements
-                .iter()
-                .map(item)
-                .collect::<Result<_, _>>()?,
-            ..Self::default()
+            l2_advertisements: read::<L2AdvertisementObject, _, _>(
+                &spec.l2_advertisements,
+                |item| &item.name,
+            )?,
+            bgp_advertisements: read::<BGPAdvertisement, _, _>(&spec.bgp_advertisements, |item| {
+                &item.name
+            })?,
+            bgp_peers: read::<BGPPeer, _, _>(&spec.bgp_peers, |item| &item.name)?,
         })
     }
 }
 
+/// Reads items that were made from objects of kind `K`.
+fn read<'a, K, I, T>(
+    items: &'a [I],
+    name: fn(&I) -> &String,
+) -> Result<Vec<T>, ReadSpeakerConfigError>
+where
+    K: Resource<DynamicType = ()>,
+    T: TryFrom<&'a I, Error = Problem>,
+{
+    let read = |item: &'a I| {
+        T::try_from(item).map_err(|problem| ReadSpeakerConfigError {
+            item: ObjectRef::of::<K>(name(item)),
+            problem,
+        })
+    };
+    items.iter().map(read).collect()
+}
+
+fn from_selectors(selectors: &[model::LabelSelector]) -> Vec<LabelSelector> {
+    selectors.iter().map(Into::into).collect()
+}
+
+fn to_selectors(selectors: &[LabelSelector]) -> Result<Vec<model::LabelSelector>, Problem> {
+    selectors.iter().map(TryInto::try_into).collect()
+}
+
 impl From<&L2Advertisement> for SpeakerConfigL2Advertisement {
     fn from(advertisement: &L2Advertisement) -> Self {
-        let selectors =
-            |selectors: &[model::LabelSelector]| selectors.iter().map(Into::into).collect();
         let preferred = |preferred: &model::PreferredNodeSelector| PreferredNodeSelector {
             weight: i64::from(preferred.weight),
             preference: (&preferred.preference).into(),
@@ -125,9 +153,9 @@ impl From<&L2Advertisement> for SpeakerConfigL2Advertisement {
                 .iter()
                 .map(PoolName::to_string)
                 .collect(),
-            ip_address_pool_selectors: selectors(&advertisement.pool_selectors),
-            service_selectors: selectors(&advertisement.service_selectors),
-            node_selectors: selectors(&advertisement.node_selectors),
+            ip_address_pool_selectors: from_selectors(&advertisement.pool_selectors),
+            service_selectors: from_selectors(&advertisement.service_selectors),
+            node_selectors: from_selectors(&advertisement.node_selectors),
             interfaces: advertisement.interfaces.iter().map(interface).collect(),
             preferred_node_selectors: advertisement
                 .preferred_node_selectors
@@ -143,18 +171,12 @@ impl TryFrom<&SpeakerConfigL2Advertisement> for L2Advertisement {
     type Error = Problem;
 
     fn try_from(item: &SpeakerConfigL2Advertisement) -> Result<Self, Problem> {
-        let selectors = |selectors: &[LabelSelector]| {
-            selectors
-                .iter()
-                .map(TryInto::try_into)
-                .collect::<Result<_, Problem>>()
-        };
         Ok(Self {
             name: AdvertisementName::new(item.name.clone()),
             pools: item.ip_address_pools.iter().map(PoolName::new).collect(),
-            pool_selectors: selectors(&item.ip_address_pool_selectors)?,
-            service_selectors: selectors(&item.service_selectors)?,
-            node_selectors: selectors(&item.node_selectors)?,
+            pool_selectors: to_selectors(&item.ip_address_pool_selectors)?,
+            service_selectors: to_selectors(&item.service_selectors)?,
+            node_selectors: to_selectors(&item.node_selectors)?,
             interfaces: item.interfaces.iter().map(InterfacePattern::new).collect(),
             preferred_node_selectors: item
                 .preferred_node_selectors

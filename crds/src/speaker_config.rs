@@ -1,5 +1,7 @@
 //! `SpeakerConfig`: the settled configuration that every speaker runs.
 
+mod bgp;
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -10,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::l2_advertisement::PreferredNodeSelector;
 use crate::label_selector::LabelSelector;
 use crate::schema;
+
+pub use bgp::{SpeakerConfigBgpAdvertisement, SpeakerConfigBgpPeer};
 
 /// The name of the one SpeakerConfig.
 pub const SPEAKER_CONFIG_NAME: &str = "seamark";
@@ -57,6 +61,15 @@ pub struct SpeakerConfigSpec {
     #[serde(default)]
     #[schemars(transform = schema::without_rules)]
     pub l2_advertisements: Vec<SpeakerConfigL2Advertisement>,
+    /// The BGPAdvertisements in force, with communities in numbers. Empty tells no routes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(transform = schema::without_rules)]
+    pub bgp_advertisements: Vec<SpeakerConfigBgpAdvertisement>,
+    /// The BGPPeers in force. Passwords are not here: each peer that has one names its key in the
+    /// Secret seamark-speaker. Empty speaks to nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(transform = schema::without_rules)]
+    pub bgp_peers: Vec<SpeakerConfigBgpPeer>,
 }
 
 /// What speakers must know of a pool.

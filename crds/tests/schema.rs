@@ -11,10 +11,28 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crds::{IPAddressPool, L2Advertisement, Severity};
+use crds::{Last, Objects, Severity};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 const EXPECT: &str = "# expect: ";
+
+/// The kinds that users write.
+const CONFIGURATION: [&str; 5] = [
+    "IPAddressPool",
+    "L2Advertisement",
+    "BGPAdvertisement",
+    "BGPPeer",
+    "Community",
+];
+
+/// The community that fixtures use by name.
+const NAMED: &str = "\
+apiVersion: seamark.io/v1beta1
+kind: Community
+metadata: {name: named}
+spec: {communities: [{name: inside, value: '64512:7'}]}
+";
 
 /// A file below the crate, with its text.
 struct Fixture {
@@ -55,22 +73,35 @@ impl Fixture {
     /// Whether `parse` keeps the object out, by its types or by name.
     fn is_refused_by_parse(&self) -> bool {
         let parsed = match self.kind().as_str() {
-            "IPAddressPool" => serde_json::from_value::<IPAddressPool>(self.object())
-                .map(|pool| crds::parse(&[&pool], &[])),
-            "L2Advertisement" => serde_json::from_value::<L2Advertisement>(self.object())
-                .map(|advertisement| crds::parse(&[], &[&advertisement])),
+            "IPAddressPool" => self.parse(|object, all| all.pools.push(object)),
+            "L2Advertisement" => self.parse(|object, all| all.l2_advertisements.push(object)),
+            "BGPAdvertisement" => self.parse(|object, all| all.bgp_advertisements.push(object)),
+            "BGPPeer" => self.parse(|object, all| all.bgp_peers.push(object)),
+            "Community" => self.parse(|object, all| all.communities.push(object)),
             kind => panic!("{kind} is not parsed"),
         };
-        parsed.is_err()
-            || parsed.is_ok_and(|p| {
-                p.problems
-                    .iter()
-                    .any(|p| p.severity() == Severity::Rejected)
-            })
+        parsed.is_none_or(|problems| problems.contains(&Severity::Rejected))
+    }
+
+    /// What `parse` finds wrong with the object alone, given one of every name that it uses; `None`
+    /// if its types do not take it.
+    fn parse<K: DeserializeOwned>(
+        &self,
+        put: impl for<'a> FnOnce(&'a K, &mut Objects<'a>),
+    ) -> Option<Vec<Severity>> {
+        let object: K = serde_json::from_value(self.object()).ok()?;
+        let named: crds::Community = serde_saphyr::from_str(NAMED).unwrap();
+        let mut objects = Objects {
+            communities: vec![&named],
+            ..Objects::default()
+        };
+        put(&object, &mut objects);
+        let parsed = crds::parse(&objects, &Last::default());
+        Some(parsed.problems.iter().map(|p| p.severity()).collect())
     }
 
     fn is_configuration(&self) -> bool {
-        ["IPAddressPool", "L2Advertisement"].contains(&self.kind().as_str())
+        CONFIGURATION.contains(&self.kind().as_str())
     }
 }
 
@@ -163,10 +194,14 @@ fn what_an_object_expects_points_to_one_rule_at_most() {
 
 #[test]
 fn parse_refuses_what_the_api_server_refuses() {
-    // A repeated name changes nothing, so only the schema minds; repeated addresses overlap.
+    // A repeated word changes nothing, so only the schema minds; repeated addresses overlap.
     let harmless = [
         "ipaddresspool-namespaces-duplicate.yaml",
         "l2advertisement-pools-duplicate.yaml",
+        "bgpadvertisement-communities-duplicate.yaml",
+        "bgpadvertisement-peers-duplicate.yaml",
+        "bgppeer-address-families-duplicate.yaml",
+        "community-names-duplicate.yaml",
     ];
     for fixture in Fixture::all("tests/reject") {
         if fixture.is_configuration() {

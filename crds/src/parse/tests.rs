@@ -1,10 +1,22 @@
+mod bgp;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use model::{Labels, Operator, Requirement};
+use model::{InterfacePattern, Labels, Operator, Pool, PoolName, Requirement};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::l2_advertisement::L2Advertisement as AdvertisementObject;
+
+/// Nothing was in force before.
+fn parse(pools: &[&IPAddressPool], l2_advertisements: &[&AdvertisementObject]) -> Parsed {
+    let objects = Objects {
+        pools: pools.to_vec(),
+        l2_advertisements: l2_advertisements.to_vec(),
+        ..Objects::default()
+    };
+    super::parse(&objects, &Last::default())
+}
 
 fn pool(name: &str, spec: Value) -> IPAddressPool {
     IPAddressPool::new(name, serde_json::from_value(spec).unwrap())
@@ -272,4 +284,24 @@ fn weights_and_interfaces_outside_their_bounds_are_refused() {
             Problem::InterfacePattern(pattern.to_owned())
         );
     }
+}
+
+#[test]
+fn an_advertisement_that_is_refused_stays_as_it_was_in_force() {
+    let good = advertisement("all", json!({ "interfaces": ["eth0"] }));
+    let before = parse(&[], &[&good]).config.l2_advertisements;
+    let last = Last {
+        l2_advertisements: before.iter().map(|a| (a.name.clone(), a.clone())).collect(),
+        ..Last::default()
+    };
+    let bad = advertisement("all", json!({ "interfaces": ["eth 0"] }));
+    let objects = Objects {
+        l2_advertisements: vec![&bad],
+        ..Objects::default()
+    };
+    let parsed = super::parse(&objects, &last);
+    assert_eq!(parsed.config.l2_advertisements, before);
+    assert_eq!(parsed.problems.len(), 1);
+    let gone = super::parse(&Objects::default(), &last);
+    assert_eq!(gone, Parsed::default(), "what was deleted is gone");
 }

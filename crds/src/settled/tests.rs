@@ -1,6 +1,14 @@
-use model::{LabelSelector as Selector, Operator, Pool, PreferredNodeSelector as Preferred};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{
+    BgpAdvertisement, BgpAttributes, BgpPeer, IpFamily, LabelSelector as Selector, Operator,
+    PasswordKey, PeerAsn, PeerName, Pool, PreferredNodeSelector as Preferred, Role,
+};
 
 use super::*;
+use crate::speaker_config::SpeakerConfigBgpPeer;
 
 fn labels(value: &str) -> Labels {
     Labels::from([("zone".to_owned(), value.to_owned())])
@@ -64,6 +72,108 @@ fn bare(name: &str) -> L2Advertisement {
     }
 }
 
+/// Peers that between them have every field in every form.
+fn peers() -> Vec<BgpPeer> {
+    let small = BgpPeer {
+        name: PeerName::new("small"),
+        my_asn: 1,
+        peer_asn: PeerAsn::Internal,
+        address: "2001:db8::1".parse().unwrap(),
+        port: 179,
+        source_address: None,
+        router_id: None,
+        node_selectors: Vec::new(),
+        hold_time: Duration::ZERO,
+        keepalive_time: None,
+        connect_time: None,
+        ebgp_multi_hop: false,
+        ttl_security: true,
+        password: None,
+        role: None,
+        max_prefixes: 1,
+        address_families: vec![IpFamily::V4],
+        passive: false,
+        vrf: None,
+        requires: Vec::new(),
+    };
+    let role = |role| BgpPeer {
+        name: PeerName::new(format!("{role:?}")),
+        my_asn: u32::MAX,
+        peer_asn: PeerAsn::Exactly(u32::MAX),
+        address: "192.0.2.1".parse().unwrap(),
+        port: u16::MAX,
+        source_address: Some("192.0.2.2".parse().unwrap()),
+        router_id: Some(Ipv4Addr::new(192, 0, 2, 2)),
+        node_selectors: vec![Selector::of_labels([("rack", "a")])],
+        hold_time: Duration::from_secs(65_535),
+        keepalive_time: Some(Duration::from_secs(1)),
+        connect_time: Some(Duration::from_secs(65_535)),
+        ebgp_multi_hop: true,
+        ttl_security: false,
+        password: Some(PasswordKey::new("peer.tor")),
+        role: Some(role),
+        max_prefixes: u32::MAX,
+        address_families: IpFamily::ALL.to_vec(),
+        passive: true,
+        vrf: Some("red".to_owned()),
+        requires: vec!["bfd".to_owned()],
+    };
+    let any = BgpPeer {
+        name: PeerName::new("any"),
+        peer_asn: PeerAsn::External,
+        ..small.clone()
+    };
+    let roles = [
+        Role::Provider,
+        Role::RouteServer,
+        Role::RouteServerClient,
+        Role::Customer,
+        Role::Peer,
+    ];
+    [small, any].into_iter().chain(roles.map(role)).collect()
+}
+
+fn bgp_advertisements() -> Vec<BgpAdvertisement> {
+    let communities = [
+        "64512:1",
+        "large:1:2:3",
+        "rt:64512:1",
+        "extended:4304000000000001",
+    ];
+    let full = BgpAdvertisement {
+        name: AdvertisementName::new("full"),
+        pools: vec![PoolName::new("lan")],
+        pool_selectors: vec![Selector::default()],
+        service_selectors: vec![Selector::of_labels([("a", "b")])],
+        node_selectors: vec![Selector::of_labels([("c", "d")])],
+        peers: vec![PeerName::new("small")],
+        aggregation_length: 24,
+        aggregation_length_v6: 48,
+        aggregate_anyway: true,
+        attributes: Arc::new(BgpAttributes {
+            local_pref: Some(u32::MAX),
+            med: Some(0),
+            as_path_prepend: 10,
+            communities: communities.map(|text| text.parse().unwrap()).into(),
+        }),
+        requires: vec!["moonlight".to_owned()],
+    };
+    let bare = BgpAdvertisement {
+        name: AdvertisementName::new("bare"),
+        pools: Vec::new(),
+        pool_selectors: Vec::new(),
+        service_selectors: Vec::new(),
+        node_selectors: Vec::new(),
+        peers: Vec::new(),
+        aggregation_length: 32,
+        aggregation_length_v6: 128,
+        aggregate_anyway: false,
+        attributes: Arc::default(),
+        requires: Vec::new(),
+    };
+    vec![bare, full]
+}
+
 #[test]
 fn vanished_pools_that_are_still_referenced_leave_a_tombstone_with_their_last_labels() {
     let config = Config {
@@ -92,7 +202,8 @@ fn a_configuration_goes_over_the_wire_and_back() {
     let config = Config {
         pools: vec![pool("lan"), pool("wan")],
         l2_advertisements: vec![bare("all"), advertisement("some")],
-        ..Config::default()
+        bgp_advertisements: bgp_advertisements(),
+        bgp_peers: peers(),
     };
     let tombstones = BTreeMap::from([(PoolName::new("gone"), Labels::new())]);
     for before in [
@@ -110,7 +221,7 @@ fn fields_of_a_newer_controller_are_no_obstacle() {
     let spec: SpeakerConfigSpec = serde_json::from_value(serde_json::json!({
         "pools": [{ "name": "lan", "colour": "blue" }],
         "l2Advertisements": [{ "name": "all", "requires": ["moonlight"], "moon": 1 }],
-        "bgpPeers": [],
+        "moons": [],
     }))
     .unwrap();
     let config = SpeakerConfig::try_from(&spec).unwrap();
@@ -123,7 +234,7 @@ fn an_item_that_cannot_be_read_is_named() {
     spec.l2_advertisements.push((&advertisement("odd")).into());
     spec.l2_advertisements[0].preferred_node_selectors[0].weight = 0;
     let error = SpeakerConfig::try_from(&spec).unwrap_err();
-    assert_eq!(error.advertisement, "odd");
+    assert_eq!(error.item.to_string(), "L2Advertisement/odd");
     assert_eq!(error.problem, Problem::WeightOutOfRange(0));
 }
 
@@ -143,4 +254,25 @@ fn above_one_mebibyte_nothing_fits() {
     };
     assert!(fits(&spec_of(1 << 20)));
     assert!(!fits(&spec_of((1 << 20) + 1)));
+}
+
+#[test]
+fn a_peer_that_cannot_be_read_is_named() {
+    let mut spec = SpeakerConfigSpec::default();
+    spec.bgp_peers.push((&peers()[0]).into());
+    for (spoil, reason) in [
+        (
+            (|item| item.dynamic_asn = Some("nobody".to_owned())) as fn(&mut SpeakerConfigBgpPeer),
+            "UnknownWord",
+        ),
+        (|item| item.my_asn = 0, "NumberOutOfRange"),
+        (|item| item.hold_time = "soon".to_owned(), "NotADuration"),
+        (|item| item.role = Some("king".to_owned()), "UnknownWord"),
+    ] {
+        let mut spec = spec.clone();
+        spoil(&mut spec.bgp_peers[0]);
+        let error = SpeakerConfig::try_from(&spec).unwrap_err();
+        assert_eq!(error.item.to_string(), "BGPPeer/small");
+        assert_eq!(error.problem.reason(), reason);
+    }
 }
