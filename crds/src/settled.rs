@@ -32,7 +32,7 @@ pub struct ReadSpeakerConfigError {
     pub item: ObjectRef,
     /// What is wrong with it.
     #[source]
-    pub problem: Problem,
+    pub problem: Box<Problem>,
 }
 
 /// The part of the configuration that speakers need. `still_referenced` are the pools that ledger
@@ -125,7 +125,7 @@ where
     let read = |item: &'a I| {
         T::try_from(item).map_err(|problem| ReadSpeakerConfigError {
             item: ObjectRef::of::<K>(name(item)),
-            problem,
+            problem: Box::new(problem),
         })
     };
     items.iter().map(read).collect()

@@ -235,7 +235,7 @@ fn an_item_that_cannot_be_read_is_named() {
     spec.l2_advertisements[0].preferred_node_selectors[0].weight = 0;
     let error = SpeakerConfig::try_from(&spec).unwrap_err();
     assert_eq!(error.item.to_string(), "L2Advertisement/odd");
-    assert_eq!(error.problem, Problem::WeightOutOfRange(0));
+    assert_eq!(*error.problem, Problem::WeightOutOfRange(0));
 }
 
 #[test]
