@@ -2,13 +2,14 @@
 
 use clap::Parser;
 use model::LoadBalancerClasses;
-use runtime::args::{Admin, Common};
+use runtime::args::{Admin, Common, Namespace};
 
 /// Gives addresses from IPAddressPools to Services of type LoadBalancer.
 ///
 /// Run one replica. It needs the kinds of group seamark.io (crds/manifests) and the role
 /// seamark-controller (charts/seamark/rbac). It writes Services' status and the ledger
-/// (kubectl get ipallocations), and the one SpeakerConfig that all speakers read.
+/// (kubectl get ipallocations), the one SpeakerConfig that all speakers read, and, in its own
+/// namespace, the Secret seamark-speaker with the passwords of BGPPeers.
 #[derive(Debug, Parser)]
 #[command(name = "seamark-controller", version)]
 pub struct Args {
@@ -17,6 +18,9 @@ pub struct Args {
 
     #[command(flatten)]
     pub admin: Admin<7472>,
+
+    #[command(flatten)]
+    pub namespace: Namespace,
 
     /// Whether Services without spec.loadBalancerClass are ours. Give the speakers the same.
     #[arg(

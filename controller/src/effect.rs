@@ -1,14 +1,15 @@
 //! What the owner wants done, and what came of it. Decisions leave the owner as values; one
 //! writer carries them out.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crds::{
-    IPAddressPoolStatus, L2AdvertisementStatus, SpeakerConfig, SpeakerConfigSpec,
-    SpeakerConfigStatus,
+    IPAddressPoolStatus, PasswordSecret, SpeakerConfig, SpeakerConfigSpec, SpeakerConfigStatus,
 };
 use k8s_openapi::api::core::v1::Service;
-use model::{Allocation, PoolName, ServiceKey, Uid};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use model::{Allocation, Password, PasswordKey, PoolName, ServiceKey, Uid};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -38,8 +39,21 @@ pub(crate) enum Effect {
     WriteSpeakerConfigStatus(Box<SpeakerConfigStatus>),
     /// Write the status of a pool.
     WritePoolStatus(String, Box<IPAddressPoolStatus>),
-    /// Write the status of an advertisement.
-    WriteAdvertisementStatus(String, Box<L2AdvertisementStatus>),
+    /// Write the conditions of an object that has no other status, by its name.
+    WriteConditions(ConfigKind, String, Vec<Condition>),
+    /// Change the passwords that speakers read.
+    WriteSpeakerSecret(Box<SecretChange>),
+}
+
+/// See [`Effect::WriteSpeakerSecret`]. What else the Secret holds is left as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SecretChange {
+    /// Keys to write.
+    pub(crate) set: BTreeMap<PasswordKey, Password>,
+    /// Keys to take out.
+    pub(crate) remove: BTreeSet<PasswordKey>,
+    /// The version that it was compared with; `None` creates the Secret.
+    pub(crate) resource_version: Option<String>,
 }
 
 /// The configuration kinds that only the controller reads.
@@ -49,14 +63,32 @@ pub(crate) enum ConfigKind {
     Pool,
     /// L2Advertisement.
     L2Advertisement,
+    /// BGPAdvertisement.
+    BgpAdvertisement,
+    /// BGPPeer.
+    BgpPeer,
+    /// Community.
+    Community,
 }
 
 impl ConfigKind {
+    /// All of them.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Pool,
+        Self::L2Advertisement,
+        Self::BgpAdvertisement,
+        Self::BgpPeer,
+        Self::Community,
+    ];
+
     /// The name of its definition.
     pub(crate) fn definition(self) -> &'static str {
         match self {
             Self::Pool => "ipaddresspools.seamark.io",
             Self::L2Advertisement => "l2advertisements.seamark.io",
+            Self::BgpAdvertisement => "bgpadvertisements.seamark.io",
+            Self::BgpPeer => "bgppeers.seamark.io",
+            Self::Community => "communities.seamark.io",
         }
     }
 
@@ -65,6 +97,9 @@ impl ConfigKind {
         match self {
             Self::Pool => "IPAddressPool",
             Self::L2Advertisement => "L2Advertisement",
+            Self::BgpAdvertisement => "BGPAdvertisement",
+            Self::BgpPeer => "BGPPeer",
+            Self::Community => "Community",
         }
     }
 }
@@ -135,13 +170,25 @@ pub(crate) enum Outcome {
     Left(ServiceKey, Uid, Result<Option<Box<Service>>, WriteFailure>),
     /// Of [`Effect::LookUpKind`]; `None` if the API server did not answer.
     KindLookedUp(ConfigKind, Option<bool>),
-    /// Of a write of SpeakerConfig, its status, or a pool's or an advertisement's.
+    /// Of a write of SpeakerConfig, its status, the speakers' Secret, or the status of an object of
+    /// users.
     ConfigurationWritten {
         /// The object, as `Kind/name`.
         object: String,
-        /// Whether it was written; SpeakerConfig, as the API server answered it.
-        result: Result<Option<Box<SpeakerConfig>>, WriteFailure>,
+        /// Whether it was written.
+        result: Result<Written, WriteFailure>,
     },
+}
+
+/// What was written, as the API server answered it where that matters.
+#[derive(Debug)]
+pub(crate) enum Written {
+    /// SpeakerConfig or its status.
+    SpeakerConfig(Box<SpeakerConfig>),
+    /// The speakers' Secret.
+    SpeakerSecret(Box<PasswordSecret>),
+    /// The status of an object of users.
+    Status,
 }
 
 /// What came of releasing an entry.

@@ -21,7 +21,10 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
-use crds::{IPAddressPool, IPAllocation, L2Advertisement, SpeakerConfig};
+use crds::{
+    BGPAdvertisement, BGPPeer, Community, IPAddressPool, IPAllocation, L2Advertisement,
+    PasswordSecret, SpeakerConfig,
+};
 use ipam::Allocator;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
@@ -46,6 +49,14 @@ pub(crate) enum Event {
     Pool(WatchEvent<IPAddressPool>),
     /// Layer 2 advertisements.
     L2Advertisement(WatchEvent<L2Advertisement>),
+    /// BGP advertisements.
+    BgpAdvertisement(WatchEvent<BGPAdvertisement>),
+    /// BGP peers.
+    BgpPeer(WatchEvent<BGPPeer>),
+    /// Names for communities.
+    Community(WatchEvent<Community>),
+    /// Secrets of our own namespace, where passwords of peers are.
+    Secret(WatchEvent<PasswordSecret>),
     /// The settled configuration, which only we write.
     SpeakerConfig(WatchEvent<SpeakerConfig>),
     /// Namespaces, as metadata; watched once a pool selects on them.
@@ -87,8 +98,9 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// An owner that has read nothing yet and therefore decides nothing.
-    pub(crate) fn new(classes: LoadBalancerClasses, metrics: Metrics) -> Self {
+    /// An owner that has read nothing yet and therefore decides nothing. `namespace` is our own,
+    /// where passwords of peers are.
+    pub(crate) fn new(classes: LoadBalancerClasses, namespace: String, metrics: Metrics) -> Self {
         Self {
             classes,
             metrics,
@@ -98,7 +110,7 @@ impl Owner {
             ledger: Ledger::default(),
             ledger_synced: false,
             namespaces: None,
-            configuration: Configuration::default(),
+            configuration: Configuration::new(namespace),
             allocator: Allocator::new(),
             dirty: BTreeSet::new(),
             dirty_entries: BTreeSet::new(),
@@ -117,6 +129,10 @@ impl Owner {
             Event::Allocation(event) => self.on_allocation(event),
             Event::Pool(event) => self.on_pool(event),
             Event::L2Advertisement(event) => self.on_l2_advertisement(event),
+            Event::BgpAdvertisement(event) => self.on_bgp_advertisement(event),
+            Event::BgpPeer(event) => self.on_bgp_peer(event),
+            Event::Community(event) => self.on_community(event),
+            Event::Secret(event) => self.on_secret(event),
             Event::SpeakerConfig(event) => self.on_speaker_config(event),
             Event::Namespace(event) => self.on_namespace(event),
             Event::Done(outcome) => self.on_outcome(outcome, now),

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use crds::{IPAddressPool, IPAllocation, L2Advertisement, SpeakerConfig};
+use crds::{
+    BGPAdvertisement, BGPPeer, Community, IPAddressPool, IPAllocation, L2Advertisement,
+    PasswordSecret, SpeakerConfig,
+};
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::jiff::Timestamp;
 use kube::core::PartialObjectMeta;
@@ -18,6 +21,7 @@ use runtime::supervise::Supervisor;
 use runtime::watch::{Selection, pump};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 use crate::args::Args;
 use crate::effect::{Effect, Outcome};
@@ -38,6 +42,10 @@ const BATCH: usize = 256;
 /// The loop turns at least this often, to show that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
+/// Secrets that no password of a peer stands in, and that can be large.
+const NO_PASSWORDS: &str = "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token,\
+                            type!=kubernetes.io/tls";
+
 /// How long what is under way at the end may take.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -53,21 +61,32 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let client = runtime::client::connect(&args.common, agent, requests).await?;
     let admin = Admin::bind(args.admin.admin_address).await?;
 
+    let namespace = args.namespace.name();
+    info!(namespace, "starting");
+
     let readiness = Readiness::default();
-    let synced = readiness.gate("complete lists of services, pools, advertisements and ledger");
+    let lists = "complete lists of services, ledger and configuration";
+    let synced = readiness.gate(lists);
     let health = Health::new(HEARTBEAT * 6);
     let (events, inbox) = mpsc::channel(EVENTS);
     let (effects, queue) = mpsc::channel(EFFECTS);
     let namespaces = Arc::new(Notify::new());
 
     let mut tasks = Supervisor::new(shutdown.clone());
-    watch_everything(&mut tasks, &client, &events, &namespaces);
+    watch_everything(&mut tasks, &client, &namespace, &events, &namespaces);
     let reporter = Reporter {
         controller: FIELD_MANAGER.to_owned(),
         instance: None,
     };
     let recorder = Recorder::new(client.clone(), reporter);
-    let writer = Writer::new(client, args.classes(), recorder, metrics.clone());
+    let classes = args.classes();
+    let writer = Writer::new(
+        client,
+        classes.clone(),
+        namespace.clone(),
+        recorder,
+        metrics.clone(),
+    );
     let outcomes = outcomes(&mut tasks, events);
     tasks.spawn("writer", writer.run(queue, outcomes));
     let admin = admin.serve(
@@ -78,7 +97,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     );
     tasks.spawn("admin", admin);
     let owner = OwnerLoop {
-        owner: Owner::new(args.classes(), metrics),
+        owner: Owner::new(classes, namespace, metrics),
         inbox,
         effects,
         namespaces,
@@ -106,9 +125,11 @@ fn outcomes(tasks: &mut Supervisor, events: mpsc::Sender<Event>) -> mpsc::Sender
 fn watch_everything(
     tasks: &mut Supervisor,
     client: &Client,
+    namespace: &str,
     events: &mpsc::Sender<Event>,
     namespaces: &Arc<Notify>,
 ) {
+    watch_configuration(tasks, client, events);
     let all = Selection::default;
     let load_balancers = Selection {
         fields: Some("spec.type=LoadBalancer".to_owned()),
@@ -125,13 +146,14 @@ fn watch_everything(
         "ledger",
         pump(ledger, all(), events.clone(), Event::Allocation),
     );
-    let pools: Api<IPAddressPool> = Api::all(client.clone());
-    tasks.spawn("pools", pump(pools, all(), events.clone(), Event::Pool));
-    let advertisements: Api<L2Advertisement> = Api::all(client.clone());
-    let events_of = events.clone();
+    let secrets: Api<PasswordSecret> = Api::namespaced(client.clone(), namespace);
+    let possible = Selection {
+        fields: Some(NO_PASSWORDS.to_owned()),
+        ..Selection::default()
+    };
     tasks.spawn(
-        "advertisements",
-        pump(advertisements, all(), events_of, Event::L2Advertisement),
+        "secrets",
+        pump(secrets, possible, events.clone(), Event::Secret),
     );
     let config: Api<SpeakerConfig> = Api::all(client.clone());
     tasks.spawn(
@@ -146,6 +168,33 @@ fn watch_everything(
             () = events.closed() => {}
         }
     });
+}
+
+/// The kinds that users write.
+fn watch_configuration(tasks: &mut Supervisor, client: &Client, events: &mpsc::Sender<Event>) {
+    let all = Selection::default;
+    let pools: Api<IPAddressPool> = Api::all(client.clone());
+    tasks.spawn("pools", pump(pools, all(), events.clone(), Event::Pool));
+    let l2: Api<L2Advertisement> = Api::all(client.clone());
+    tasks.spawn(
+        "l2advertisements",
+        pump(l2, all(), events.clone(), Event::L2Advertisement),
+    );
+    let bgp: Api<BGPAdvertisement> = Api::all(client.clone());
+    tasks.spawn(
+        "bgpadvertisements",
+        pump(bgp, all(), events.clone(), Event::BgpAdvertisement),
+    );
+    let peers: Api<BGPPeer> = Api::all(client.clone());
+    tasks.spawn(
+        "bgppeers",
+        pump(peers, all(), events.clone(), Event::BgpPeer),
+    );
+    let communities: Api<Community> = Api::all(client.clone());
+    tasks.spawn(
+        "communities",
+        pump(communities, all(), events.clone(), Event::Community),
+    );
 }
 
 /// The shell around the [`Owner`]: events in, effects out, and the clock.

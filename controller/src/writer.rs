@@ -4,11 +4,16 @@
 //! two of them touch the same object. Nothing is retried here: a write that fails is reported, and
 //! the owner decides anew on what is true by then.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crds::{IPAddressPool, IPAllocation, L2Advertisement, SpeakerConfig};
+use crds::{
+    BGPAdvertisement, BGPPeer, Community, IPAddressPool, IPAllocation, L2Advertisement,
+    SPEAKER_SECRET_NAME, SpeakerConfig,
+};
 use futures::future::join_all;
-use k8s_openapi::api::core::v1::{ObjectReference, Service};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{ObjectReference, Secret, Service};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::NamespaceResourceScope;
@@ -23,7 +28,8 @@ use tokio::task::JoinSet;
 use tracing::warn;
 
 use crate::effect::{
-    ConfigKind, Effect, Note, Outcome, Release, ReleaseVerdict, Settle, Settled, WriteFailure,
+    ConfigKind, Effect, Note, Outcome, Release, ReleaseVerdict, SecretChange, Settle, Settled,
+    WriteFailure, Written,
 };
 use crate::ledger::LedgerEntry;
 use crate::metrics::Metrics;
@@ -39,21 +45,24 @@ const CONCURRENCY: usize = 24;
 pub(crate) struct Writer {
     client: Client,
     classes: LoadBalancerClasses,
+    namespace: String,
     recorder: Recorder,
     metrics: Metrics,
 }
 
 impl Writer {
-    /// A writer through this client. `recorder` sends the Events.
+    /// A writer through this client. `namespace` is our own; `recorder` sends the Events.
     pub(crate) fn new(
         client: Client,
         classes: LoadBalancerClasses,
+        namespace: String,
         recorder: Recorder,
         metrics: Metrics,
     ) -> Self {
         Self {
             client,
             classes,
+            namespace,
             recorder,
             metrics,
         }
@@ -111,11 +120,76 @@ impl Writer {
                 let result = self.apply_status::<IPAddressPool>(&name, &*status).await;
                 written(&name, result)
             }
-            Effect::WriteAdvertisementStatus(name, status) => {
-                let result = self.apply_status::<L2Advertisement>(&name, &*status).await;
-                written(&name, result)
+            Effect::WriteConditions(kind, name, conditions) => {
+                let status = json!({ "conditions": conditions });
+                self.write_conditions(kind, &name, &status).await
+            }
+            Effect::WriteSpeakerSecret(change) => Outcome::ConfigurationWritten {
+                object: format!("Secret/{SPEAKER_SECRET_NAME}"),
+                result: self
+                    .write_speaker_secret(*change)
+                    .await
+                    .map(|secret| Written::SpeakerSecret(Box::new(secret.into()))),
+            },
+        }
+    }
+
+    async fn write_conditions(&self, kind: ConfigKind, name: &str, status: &Value) -> Outcome {
+        match kind {
+            ConfigKind::Pool => {
+                written(name, self.apply_status::<IPAddressPool>(name, status).await)
+            }
+            ConfigKind::L2Advertisement => written(
+                name,
+                self.apply_status::<L2Advertisement>(name, status).await,
+            ),
+            ConfigKind::BgpAdvertisement => written(
+                name,
+                self.apply_status::<BGPAdvertisement>(name, status).await,
+            ),
+            ConfigKind::BgpPeer => written(name, self.apply_status::<BGPPeer>(name, status).await),
+            ConfigKind::Community => {
+                written(name, self.apply_status::<Community>(name, status).await)
             }
         }
+    }
+
+    /// Creates the Secret, or changes the keys that are named, on the version that was decided on.
+    async fn write_speaker_secret(&self, change: SecretChange) -> Result<Secret, WriteFailure> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        let mut data: BTreeMap<String, Option<ByteString>> = change
+            .set
+            .into_iter()
+            .map(|(key, password)| {
+                let bytes = ByteString(password.as_bytes().to_vec());
+                (key.to_string(), Some(bytes))
+            })
+            .collect();
+        let answer = match change.resource_version {
+            None => {
+                let labels = [
+                    ("app.kubernetes.io/name", "seamark"),
+                    ("app.kubernetes.io/managed-by", FIELD_MANAGER),
+                ];
+                let mut secret = Secret::default();
+                secret.metadata.name = Some(SPEAKER_SECRET_NAME.to_owned());
+                secret.metadata.labels = Some(labels.map(|(k, v)| (k.into(), v.into())).into());
+                let data = data.into_iter();
+                secret.data = Some(
+                    data.filter_map(|(key, value)| Some((key, value?)))
+                        .collect(),
+                );
+                api.create(&PostParams::default(), &secret).await
+            }
+            Some(version) => {
+                data.extend(change.remove.iter().map(|key| (key.to_string(), None)));
+                let body = json!({ "metadata": { "resourceVersion": version }, "data": data });
+                let params = PatchParams::default();
+                api.patch(SPEAKER_SECRET_NAME, &params, &Patch::Merge(&body))
+                    .await
+            }
+        };
+        self.count("secret", answer)
     }
 
     /// Claims, then status, then changed records, then releases; stops at the first failure, so
@@ -425,14 +499,14 @@ where
 {
     Outcome::ConfigurationWritten {
         object: format!("{}/{name}", K::kind(&())),
-        result: result.map(|_| None),
+        result: result.map(|_| Written::Status),
     }
 }
 
 fn speaker_config_written(result: Result<SpeakerConfig, WriteFailure>) -> Outcome {
     Outcome::ConfigurationWritten {
         object: format!("SpeakerConfig/{}", crds::SPEAKER_CONFIG_NAME),
-        result: result.map(|object| Some(Box::new(object))),
+        result: result.map(|object| Written::SpeakerConfig(Box::new(object))),
     }
 }
 

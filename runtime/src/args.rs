@@ -76,6 +76,42 @@ pub struct Admin<const PORT: u16> {
     pub admin_address: SocketAddr,
 }
 
+/// The namespace that both binaries run in.
+#[derive(Debug, Clone, Args)]
+pub struct Namespace {
+    /// Namespace that Seamark runs in. The controller reads passwords of BGPPeers from Secrets
+    /// there, and speakers read the one Secret seamark-speaker.
+    ///
+    /// Without it: in a pod its own namespace, elsewhere seamark-system.
+    #[arg(
+        long,
+        env = "POD_NAMESPACE",
+        value_name = "NAME",
+        help_heading = "API server"
+    )]
+    pub namespace: Option<String>,
+}
+
+/// Where a pod finds the namespace of its ServiceAccount.
+const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+/// Where the manifests install us.
+const DEFAULT_NAMESPACE: &str = "seamark-system";
+
+impl Namespace {
+    /// As given, else the pod's, else the one of the manifests.
+    pub fn name(&self) -> String {
+        self.name_or(std::fs::read_to_string(OWN_NAMESPACE).ok())
+    }
+
+    fn name_or(&self, pod: Option<String>) -> String {
+        let candidates = [self.namespace.clone(), pod];
+        let mut named = candidates.iter().flatten().map(|name| name.trim());
+        let name = named.find(|name| !name.is_empty());
+        name.unwrap_or(DEFAULT_NAMESPACE).to_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};
@@ -89,6 +125,8 @@ mod tests {
         common: Common,
         #[command(flatten)]
         admin: Admin<7473>,
+        #[command(flatten)]
+        namespace: Namespace,
     }
 
     #[test]
@@ -109,7 +147,7 @@ mod tests {
                 argument.get_id()
             );
         }
-        assert_eq!(command.get_arguments().count(), 5);
+        assert_eq!(command.get_arguments().count(), 6);
     }
 
     #[test]
@@ -133,5 +171,16 @@ mod tests {
             let binary = Binary::parse_from(["binary", "--admin-address", address]);
             assert_eq!(binary.admin.admin_address.to_string(), address);
         }
+    }
+    #[test]
+    fn the_namespace_is_as_given_or_the_pods_or_that_of_the_manifests() {
+        let pod = || Some("of-the-pod\n".to_owned());
+        let given = |name: Option<&str>| Namespace {
+            namespace: name.map(str::to_owned),
+        };
+        assert_eq!(given(Some("given")).name_or(pod()), "given");
+        assert_eq!(given(Some("")).name_or(pod()), "of-the-pod");
+        assert_eq!(given(None).name_or(pod()), "of-the-pod");
+        assert_eq!(given(None).name_or(None), "seamark-system");
     }
 }

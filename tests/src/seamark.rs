@@ -119,6 +119,8 @@ pub(crate) fn start(
         "json".to_owned(),
         "--admin-address".to_owned(),
         ADMIN.to_owned(),
+        "--namespace".to_owned(),
+        NAMESPACE.to_owned(),
     ];
     if let Part::Speaker(node) = part {
         all.extend(["--node-name".to_owned(), node.clone()]);

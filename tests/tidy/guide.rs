@@ -11,8 +11,9 @@ use crate::tree;
 const REASONS: &[&str] = &[
     "controller/ipam/src/decision.rs",
     "controller/ipam/src/refusal.rs",
-    "controller/src/owner/configuration.rs",
+    "controller/src/owner/configuration/kinds.rs",
     "crds/src/problem.rs",
+    "crds/src/problem/bgp.rs",
     "speaker/l2/src/segment/drops.rs",
     "speaker/plan/src/withheld.rs",
 ];

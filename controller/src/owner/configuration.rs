@@ -1,34 +1,34 @@
 //! The configuration kinds, what they settle to, and what is said back about them.
 
+mod kinds;
+mod passwords;
 mod statuses;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crds::{
-    IPAddressPool, Invalid, L2Advertisement, Severity, SpeakerConfig, SpeakerConfigSpec,
-    SpeakerConfigStatus,
-};
+use crds::{Invalid, Last, Severity, SpeakerConfig, SpeakerConfigSpec, SpeakerConfigStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use model::{AdvertisementName, Config, Labels, PoolName};
-use runtime::watch::{WatchEvent, WatchFailure};
+use model::{Config, Labels, PoolName};
+use runtime::watch::WatchEvent;
 use tracing::{debug, warn};
 
 use super::{Owner, Timer};
-use crate::effect::{ConfigKind, Effect, WriteFailure};
-use crate::kind::{SettledKind, Unknown};
+use crate::effect::{ConfigKind, Effect, WriteFailure, Written};
 use crate::service::newer;
 use crate::status::condition;
+use kinds::Kinds;
+use passwords::Secrets;
 
 /// How long a pool's counts may lag behind: a burst of 1,000 Services is a handful of writes.
 const STATUS_DELAY: SignedDuration = SignedDuration::from_millis(500);
 
 /// What was read of the configuration, and what it settles to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Configuration {
-    pools: SettledKind<IPAddressPool>,
-    advertisements: SettledKind<L2Advertisement>,
+    kinds: Kinds,
+    secrets: Secrets,
     written: Option<SpeakerConfig>,
     written_synced: bool,
     settled: Config,
@@ -52,8 +52,28 @@ enum StatusDue {
 }
 
 impl Configuration {
+    /// Nothing has been read. `namespace` is where Secrets with passwords are.
+    pub(super) fn new(namespace: String) -> Self {
+        Self {
+            kinds: Kinds::default(),
+            secrets: Secrets::of(namespace),
+            written: None,
+            written_synced: false,
+            settled: Config::default(),
+            problems: Vec::new(),
+            last_labels: BTreeMap::new(),
+            dirty: false,
+            status: StatusDue::default(),
+            writing: BTreeSet::new(),
+            looking_up: BTreeSet::new(),
+            failures: 0,
+        }
+    }
+
+    /// Whether everything was read that speakers are told of. Passwords are not waited for: who
+    /// has none that is known, lacks it visibly.
     pub(super) fn is_synced(&self) -> bool {
-        self.pools.is_synced() && self.advertisements.is_synced() && self.written_synced
+        self.kinds.is_synced() && self.written_synced
     }
 
     pub(super) fn needs_namespaces(&self) -> bool {
@@ -96,68 +116,53 @@ impl Configuration {
         }
     }
 
-    /// Parses everything in force. An advertisement that was edited into something unreadable
-    /// stays as it was last settled: a mistake in it must not withdraw what it speaks for.
+    /// Parses everything in force. What was edited into something that is refused stays as it was
+    /// last settled, also over a restart: SpeakerConfig has it.
     fn parse(&mut self) {
-        let pools: Vec<&IPAddressPool> = self.pools.objects().collect();
-        let advertisements: Vec<&L2Advertisement> = self.advertisements.objects().collect();
-        let parsed = crds::parse(&pools, &advertisements);
-        let mut config = parsed.config;
-        let before = self.last_advertisements();
-        for object in &advertisements {
-            let name = AdvertisementName::new(object.name_any());
-            let known = config.l2_advertisements.iter().any(|a| a.name == name);
-            if let (false, Some(last)) = (known, before.get(&name)) {
-                config.l2_advertisements.push(last.clone());
-            }
-        }
-        config.l2_advertisements.sort_by(|a, b| a.name.cmp(&b.name));
-        for pool in &config.pools {
+        let parsed = crds::parse(&self.kinds.objects(), &self.last());
+        for pool in &parsed.config.pools {
             self.last_labels
                 .insert(pool.name.clone(), pool.labels.clone());
         }
-        self.settled = config;
+        self.settled = parsed.config;
         self.problems = parsed.problems;
     }
 
-    fn last_advertisements(&self) -> BTreeMap<AdvertisementName, model::L2Advertisement> {
+    fn last(&self) -> Last {
         let written = self.written.as_ref();
         let running = written.and_then(|w| model::SpeakerConfig::try_from(&w.spec).ok());
-        let running = running
-            .map(|config| config.l2_advertisements)
-            .unwrap_or_default();
-        let all = running
-            .into_iter()
-            .chain(self.settled.l2_advertisements.iter().cloned());
-        all.map(|advertisement| (advertisement.name.clone(), advertisement))
-            .collect()
+        let running = running.unwrap_or_default();
+        let settled = &self.settled;
+        // The later one counts.
+        let l2 = running.l2_advertisements.iter();
+        let l2 = l2.chain(&settled.l2_advertisements);
+        let bgp = running.bgp_advertisements.iter();
+        let bgp = bgp.chain(&settled.bgp_advertisements);
+        let peers = running.bgp_peers.iter().chain(&settled.bgp_peers);
+        Last {
+            l2_advertisements: l2.map(|a| (a.name.clone(), a.clone())).collect(),
+            bgp_advertisements: bgp.map(|a| (a.name.clone(), a.clone())).collect(),
+            bgp_peers: peers
+                .map(|peer| (peer.name.clone(), peer.clone()))
+                .collect(),
+        }
     }
 
     fn degraded(&self, oversize: bool) -> Option<(&'static str, String)> {
-        let unknown = [
-            (ConfigKind::Pool, self.pools.unknown(), self.pools.len()),
-            (
-                ConfigKind::L2Advertisement,
-                self.advertisements.unknown(),
-                self.advertisements.len(),
-            ),
-        ];
         if oversize {
             let text = "the configuration is larger than 1 MiB and was not written; the last one \
                         stays in force; merge advertisements or shorten selectors";
             return Some(("TooLarge", text.to_owned()));
         }
-        for (kind, unknown, count) in unknown {
-            if let Some(unknown) = unknown {
-                return Some((unknown.reason(), unknown.message(kind, count)));
-            }
+        if let Some(unknown) = self.kinds.unknown() {
+            return Some(unknown);
         }
-        let mut rejected = self
+        let mut serious = self
             .problems
             .iter()
-            .filter(|p| p.severity() == Severity::Rejected);
-        let first = rejected.next()?;
-        let more = rejected.count();
+            .filter(|p| p.severity() != Severity::Warning);
+        let first = serious.next()?;
+        let more = serious.count();
         let others = if more == 0 {
             String::new()
         } else {
@@ -167,52 +172,7 @@ impl Configuration {
     }
 }
 
-impl Unknown {
-    fn reason(self) -> &'static str {
-        match self {
-            Self::Unreadable => "KindUnreadable",
-            Self::DefinitionGone => "KindGone",
-            Self::Lost => "KindLost",
-        }
-    }
-
-    fn message(self, kind: ConfigKind, count: usize) -> String {
-        let (kind, definition) = (kind.kind(), kind.definition());
-        match self {
-            Self::Unreadable => {
-                format!("{kind} cannot be read; the {count} objects read last stay in force")
-            }
-            Self::DefinitionGone => format!(
-                "the definition {definition} is missing or being deleted; the {count} objects read \
-                 last stay in force; apply the definition and the objects again"
-            ),
-            Self::Lost => format!(
-                "{kind} was lost for a while, and not all of it is back; its {count} objects stay in \
-                 force; apply them again, or restart the controller to let them go"
-            ),
-        }
-    }
-}
-
 impl Owner {
-    pub(super) fn on_pool(&mut self, event: WatchEvent<IPAddressPool>) {
-        if take(&mut self.configuration.pools, event, same_pool) {
-            self.configuration.dirty = true;
-        }
-        self.look_up_if_doubtful();
-    }
-
-    pub(super) fn on_l2_advertisement(&mut self, event: WatchEvent<L2Advertisement>) {
-        if take(
-            &mut self.configuration.advertisements,
-            event,
-            same_advertisement,
-        ) {
-            self.configuration.dirty = true;
-        }
-        self.look_up_if_doubtful();
-    }
-
     pub(super) fn on_speaker_config(&mut self, event: WatchEvent<SpeakerConfig>) {
         let ours = |object: &SpeakerConfig| object.name_any() == crds::SPEAKER_CONFIG_NAME;
         let configuration = &mut self.configuration;
@@ -241,45 +201,6 @@ impl Owner {
         configuration.dirty = true;
     }
 
-    fn look_up_if_doubtful(&mut self) {
-        for kind in [ConfigKind::Pool, ConfigKind::L2Advertisement] {
-            let doubtful = match kind {
-                ConfigKind::Pool => self.configuration.pools.is_doubtful(),
-                ConfigKind::L2Advertisement => self.configuration.advertisements.is_doubtful(),
-            };
-            if doubtful && self.configuration.looking_up.insert(kind) {
-                self.effects.push_back(Effect::LookUpKind(kind));
-            }
-        }
-    }
-
-    pub(super) fn on_kind_looked_up(
-        &mut self,
-        kind: ConfigKind,
-        whole: Option<bool>,
-        now: Timestamp,
-    ) {
-        let configuration = &mut self.configuration;
-        configuration.looking_up.remove(&kind);
-        let Some(whole) = whole else {
-            self.set_timer(now + super::backoff(2), Timer::Configuration);
-            return;
-        };
-        let gone = match kind {
-            ConfigKind::Pool => configuration.pools.confirm(whole),
-            ConfigKind::L2Advertisement => configuration.advertisements.confirm(whole),
-        };
-        if gone || !whole {
-            configuration.dirty = true;
-        }
-        if !whole {
-            warn!(
-                kind = kind.kind(),
-                "definition is missing or being deleted; what it held stays in force"
-            );
-        }
-    }
-
     /// Settles what was read anew, and wakes the Services that a changed pool touches.
     pub(super) fn settle_configuration(&mut self, now: Timestamp) {
         if !self.configuration.dirty {
@@ -289,6 +210,7 @@ impl Owner {
         self.look_up_if_doubtful();
         let before = std::mem::take(&mut self.configuration.settled.pools);
         self.configuration.parse();
+        self.settle_passwords();
         let after = &self.configuration.settled.pools;
         if *after != before {
             self.allocator.set_pools(after);
@@ -329,7 +251,7 @@ impl Owner {
         if self.configuration.status == StatusDue::Now {
             self.configuration.status = StatusDue::No;
             self.settle_pool_statuses(now);
-            self.settle_advertisement_statuses(now);
+            self.settle_condition_statuses(now);
         }
         if std::mem::take(&mut self.configuration.dirty) {
             self.write_speaker_config(now);
@@ -416,24 +338,30 @@ impl Owner {
     pub(super) fn on_configuration_written(
         &mut self,
         object: &str,
-        result: Result<Option<Box<SpeakerConfig>>, WriteFailure>,
+        result: Result<Written, WriteFailure>,
         now: Timestamp,
     ) {
-        self.configuration.writing.remove(object);
+        let configuration = &mut self.configuration;
+        configuration.writing.remove(object);
         match result {
             Ok(written) => {
-                self.configuration.failures = 0;
+                configuration.failures = 0;
                 debug!(object, "configuration written");
                 // What changed while it was written is compared with it now.
-                if let Some(written) = written {
-                    self.configuration.take_written(*written);
-                    self.configuration.dirty = true;
-                } else {
-                    self.configuration.usage_changed();
+                match written {
+                    Written::SpeakerConfig(written) => {
+                        configuration.take_written(*written);
+                        configuration.dirty = true;
+                    }
+                    Written::SpeakerSecret(written) => {
+                        configuration.secrets.put(*written);
+                        configuration.dirty = true;
+                    }
+                    Written::Status => configuration.usage_changed(),
                 }
             }
             // Gone meanwhile; its watch says so too.
-            Err(WriteFailure::NotFound) if !object.starts_with("SpeakerConfig/") => {}
+            Err(WriteFailure::NotFound) if is_of_users(object) => {}
             Err(failure) => {
                 self.configuration.failures = self.configuration.failures.saturating_add(1);
                 warn!(object, error = %failure, "configuration not written yet; trying again");
@@ -444,58 +372,10 @@ impl Owner {
     }
 }
 
-/// Feeds one event into a kind; returns whether what is in force may have changed.
-fn take<K: ResourceExt>(
-    kind: &mut SettledKind<K>,
-    event: WatchEvent<K>,
-    same: fn(&K, &K) -> bool,
-) -> bool {
-    match event {
-        WatchEvent::Restarted(list) => {
-            kind.restart(
-                list.into_iter()
-                    .map(|object| (object.name_any(), object))
-                    .collect(),
-            );
-            true
-        }
-        WatchEvent::Applied(object) => {
-            let name = object.name_any();
-            let changed = kind.unknown().is_some()
-                || !kind.object(&name).is_some_and(|known| same(known, &object));
-            kind.apply(name, object);
-            changed
-        }
-        WatchEvent::Deleted(object) => {
-            kind.delete(&object.name_any());
-            false
-        }
-        WatchEvent::Failed(failure) => {
-            let before = kind.unknown();
-            match failure {
-                // Nothing can be read or said; that is not the kind's fault.
-                WatchFailure::Unreachable | WatchFailure::Unauthorized => kind.silence(),
-                WatchFailure::NotFound | WatchFailure::Forbidden | WatchFailure::Other => {
-                    kind.fail();
-                }
-            }
-            kind.unknown() != before
-        }
-        WatchEvent::Resumed => {
-            let before = kind.unknown();
-            kind.resume();
-            kind.unknown() != before
-        }
-    }
-}
-
-/// Whether two states of a pool mean the same and show the same status.
-fn same_pool(a: &IPAddressPool, b: &IPAddressPool) -> bool {
-    a.spec == b.spec && a.labels() == b.labels() && a.status == b.status
-}
-
-fn same_advertisement(a: &L2Advertisement, b: &L2Advertisement) -> bool {
-    a.spec == b.spec && a.status == b.status
+/// Whether users write the object, so that we only say something about it.
+fn is_of_users(object: &str) -> bool {
+    let kind = object.split('/').next().unwrap_or_default();
+    ConfigKind::ALL.iter().any(|known| known.kind() == kind)
 }
 
 fn changed_pools(before: &[model::Pool], after: &[model::Pool]) -> BTreeSet<PoolName> {

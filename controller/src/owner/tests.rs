@@ -2,6 +2,8 @@
 
 mod configuration;
 mod conflicts;
+mod passwords;
+mod peers;
 mod release;
 mod settlement;
 mod world;

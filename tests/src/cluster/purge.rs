@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use k8s_openapi::api::core::v1::{Event, Namespace, Service};
+use k8s_openapi::api::core::v1::{Event, Namespace, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Resource, ResourceExt};
@@ -27,7 +27,7 @@ const KEPT_NAMESPACES: [&str; 5] = [
 
 impl Cluster {
     /// Delete all Services but the API server's own, hand-made EndpointSlices, all objects of our
-    /// kinds, Events, and namespaces that were not there at the start.
+    /// kinds, Secrets beside our processes, Events, and namespaces that were not there at the start.
     pub(crate) fn purge(&self) -> Result<()> {
         let services: Api<Service> = Api::all(self.client());
         for service in self.all(&services)? {
@@ -52,6 +52,11 @@ impl Cluster {
             for object in self.all(&api)? {
                 self.remove(&api, &object)?;
             }
+        }
+        // After the peers, or the controller's copy of their passwords would be written again.
+        let secrets: Api<Secret> = Api::namespaced(self.client(), NAMESPACE);
+        for secret in self.all(&secrets)? {
+            self.remove(&secrets, &secret)?;
         }
         let events: Api<Event> = Api::namespaced(self.client(), "default");
         self.block_on(events.delete_collection(&DeleteParams::default(), &ListParams::default()))?;

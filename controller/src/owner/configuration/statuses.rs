@@ -1,20 +1,22 @@
 //! What is said back on the objects that users write.
 
-use crds::{IPAddressPoolStatus, L2AdvertisementStatus, Severity};
+use std::cmp::Reverse;
+
+use crds::{IPAddressPoolStatus, Severity};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use model::PoolName;
 
 use super::find;
-use crate::effect::Effect;
+use crate::effect::{ConfigKind, Effect};
 use crate::owner::Owner;
 use crate::status::condition;
 
 impl Owner {
     pub(super) fn settle_pool_statuses(&mut self, now: Timestamp) {
         let mut writes = Vec::new();
-        for object in self.configuration.pools.objects() {
+        for object in self.configuration.kinds.pools.objects() {
             let name = object.name_any();
             let usage = self.allocator.pool_usage(&PoolName::new(name.clone()));
             self.metrics.pool(&name, &usage);
@@ -52,36 +54,49 @@ impl Owner {
         }
     }
 
-    pub(super) fn settle_advertisement_statuses(&mut self, now: Timestamp) {
+    /// The statuses that are conditions and nothing else.
+    pub(super) fn settle_condition_statuses(&mut self, now: Timestamp) {
+        let kinds = &self.configuration.kinds;
         let mut writes = Vec::new();
-        for object in self.configuration.advertisements.objects() {
-            let name = object.name_any();
-            let before = object
-                .status
-                .as_ref()
-                .and_then(|s| find(&s.conditions, "Accepted"));
-            let conditions = vec![self.accepted(
-                "L2Advertisement",
-                &name,
-                object.metadata.generation,
-                before,
-                now,
-            )];
-            let status = L2AdvertisementStatus { conditions };
-            if object.status.as_ref() != Some(&status) {
-                writes.push((name, status));
-            }
+        for object in kinds.l2_advertisements.objects() {
+            let shown = object.status.as_ref().map(|status| &status.conditions);
+            writes.extend(self.conditions_write(ConfigKind::L2Advertisement, object, shown, now));
         }
-        for (name, status) in writes {
-            if self
-                .configuration
-                .writing
-                .insert(format!("L2Advertisement/{name}"))
-            {
+        for object in kinds.bgp_advertisements.objects() {
+            let shown = object.status.as_ref().map(|status| &status.conditions);
+            writes.extend(self.conditions_write(ConfigKind::BgpAdvertisement, object, shown, now));
+        }
+        for object in kinds.bgp_peers.objects() {
+            let shown = object.status.as_ref().map(|status| &status.conditions);
+            writes.extend(self.conditions_write(ConfigKind::BgpPeer, object, shown, now));
+        }
+        for object in kinds.communities.objects() {
+            let shown = object.status.as_ref().map(|status| &status.conditions);
+            writes.extend(self.conditions_write(ConfigKind::Community, object, shown, now));
+        }
+        for (kind, name, conditions) in writes {
+            let object = format!("{}/{name}", kind.kind());
+            if self.configuration.writing.insert(object) {
                 self.effects
-                    .push_back(Effect::WriteAdvertisementStatus(name, Box::new(status)));
+                    .push_back(Effect::WriteConditions(kind, name, conditions));
             }
         }
+    }
+
+    /// What an object's conditions should be, if they are not so already.
+    fn conditions_write(
+        &self,
+        kind: ConfigKind,
+        object: &impl ResourceExt,
+        shown: Option<&Vec<Condition>>,
+        now: Timestamp,
+    ) -> Option<(ConfigKind, String, Vec<Condition>)> {
+        let name = object.name_any();
+        let before = shown.and_then(|shown| find(shown, "Accepted"));
+        let generation = object.meta().generation;
+        let accepted = self.accepted(kind.kind(), &name, generation, before, now);
+        let conditions = vec![accepted];
+        (shown != Some(&conditions)).then_some((kind, name, conditions))
     }
 
     /// The condition `Accepted` of a configuration object: what is wrong with it, if anything.
@@ -94,21 +109,23 @@ impl Owner {
         now: Timestamp,
     ) -> Condition {
         let problems = &self.configuration.problems;
-        let mut own = problems
+        let own = problems
             .iter()
             .filter(|p| p.object.kind == kind && p.object.name == name);
-        let rejected = own.clone().any(|p| p.severity() == Severity::Rejected);
+        // The first of the worst.
+        let worst = own.min_by_key(|problem| Reverse(problem.severity()));
+        let accepted = worst.is_none_or(|problem| problem.severity() == Severity::Warning);
         let overlaps = self.allocator.overlaps();
         let overlap = overlaps
             .iter()
             .find(|o| kind == "IPAddressPool" && o.loser.as_str() == name);
-        let (reason, message) = match (own.next(), overlap) {
+        let (reason, message) = match (worst, overlap) {
             (Some(problem), _) => (problem.reason.reason(), problem.to_string()),
             (None, Some(overlap)) => ("Overlap", overlap.to_string()),
             (None, None) => ("Accepted", String::new()),
         };
         condition(
-            "Accepted", !rejected, reason, &message, generation, before, now,
+            "Accepted", accepted, reason, &message, generation, before, now,
         )
     }
 }

@@ -17,6 +17,9 @@ fn nothing_is_decided_before_everything_was_read() {
     let pool = world.put_pool("lan", &["10.0.0.1"]);
     world.tell(Event::Pool(WatchEvent::Restarted(vec![pool])));
     world.tell(Event::L2Advertisement(WatchEvent::Restarted(Vec::new())));
+    world.tell(Event::BgpAdvertisement(WatchEvent::Restarted(Vec::new())));
+    world.tell(Event::BgpPeer(WatchEvent::Restarted(Vec::new())));
+    world.tell(Event::Community(WatchEvent::Restarted(Vec::new())));
     world.tell(Event::SpeakerConfig(WatchEvent::Restarted(Vec::new())));
     assert_eq!(world.effects(), []);
     world.tell(Event::Allocation(WatchEvent::Restarted(Vec::new())));

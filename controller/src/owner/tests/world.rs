@@ -3,16 +3,23 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crds::{IPAddressPool, IPAllocation, L2Advertisement, SpeakerConfig};
-use k8s_openapi::api::core::v1::Service;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use crds::{
+    BGPAdvertisement, BGPPeer, Community, IPAddressPool, IPAllocation, L2Advertisement,
+    PasswordSecret, SPEAKER_SECRET_NAME, SpeakerConfig,
+};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{Secret, Service};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use model::{Allocation, LoadBalancerClasses, Uid};
 use runtime::watch::WatchEvent;
 use serde_json::{Value, json};
 
-use crate::effect::{Effect, Outcome, Release, ReleaseVerdict, Settle, Settled, WriteFailure};
+use crate::effect::{
+    ConfigKind, Effect, Outcome, Release, ReleaseVerdict, SecretChange, Settle, Settled,
+    WriteFailure, Written,
+};
 use crate::ledger::LedgerEntry;
 use crate::metrics::Metrics;
 use crate::owner::{Event, Owner};
@@ -26,6 +33,10 @@ pub(super) struct World {
     entries: BTreeMap<IpAddr, IPAllocation>,
     pools: BTreeMap<String, IPAddressPool>,
     advertisements: BTreeMap<String, L2Advertisement>,
+    bgp_advertisements: BTreeMap<String, BGPAdvertisement>,
+    bgp_peers: BTreeMap<String, BGPPeer>,
+    communities: BTreeMap<String, Community>,
+    secrets: BTreeMap<String, Secret>,
     config: Option<SpeakerConfig>,
 }
 
@@ -43,6 +54,10 @@ impl World {
             entries: BTreeMap::new(),
             pools: BTreeMap::new(),
             advertisements: BTreeMap::new(),
+            bgp_advertisements: BTreeMap::new(),
+            bgp_peers: BTreeMap::new(),
+            communities: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             config: None,
         }
     }
@@ -134,6 +149,84 @@ impl World {
     pub(super) fn delete_pool(&mut self, name: &str) {
         let pool = self.pools.remove(name).unwrap();
         self.tell(Event::Pool(WatchEvent::Deleted(pool)));
+    }
+
+    /// A peer with these fields besides the ones it needs; its age is that of its first write.
+    pub(super) fn apply_peer(&mut self, name: &str, fields: &Value) {
+        let mut spec = json!({ "myASN": 64512, "peerASN": 64513, "peerAddress": "192.0.2.1" });
+        for (field, value) in fields.as_object().unwrap() {
+            spec[field] = value.clone();
+        }
+        let before = self.bgp_peers.get(name);
+        let metadata = self.metadata(name, before.map(|peer| peer.metadata.clone()));
+        let mut peer = BGPPeer::new(name, serde_json::from_value(spec).unwrap());
+        peer.status = before.and_then(|peer| peer.status.clone());
+        peer.metadata = metadata;
+        self.version += 1;
+        self.bgp_peers.insert(name.to_owned(), peer.clone());
+        self.tell(Event::BgpPeer(WatchEvent::Applied(peer)));
+    }
+
+    pub(super) fn delete_peer(&mut self, name: &str) {
+        let peer = self.bgp_peers.remove(name).unwrap();
+        self.tell(Event::BgpPeer(WatchEvent::Deleted(peer)));
+    }
+
+    pub(super) fn apply_bgp_advertisement(&mut self, name: &str, spec: Value) {
+        let metadata = self.metadata(name, None);
+        let mut object = BGPAdvertisement::new(name, serde_json::from_value(spec).unwrap());
+        object.metadata = metadata;
+        self.version += 1;
+        self.bgp_advertisements
+            .insert(name.to_owned(), object.clone());
+        self.tell(Event::BgpAdvertisement(WatchEvent::Applied(object)));
+    }
+
+    pub(super) fn apply_community(&mut self, name: &str, value: &str) {
+        let spec = json!({ "communities": [{ "name": name, "value": value }] });
+        let metadata = self.metadata(name, None);
+        let mut object = Community::new(name, serde_json::from_value(spec).unwrap());
+        object.metadata = metadata;
+        self.version += 1;
+        self.communities.insert(name.to_owned(), object.clone());
+        self.tell(Event::Community(WatchEvent::Applied(object)));
+    }
+
+    fn metadata(&self, name: &str, before: Option<ObjectMeta>) -> ObjectMeta {
+        let age = i64::try_from(self.version).unwrap();
+        let created = before.and_then(|metadata| metadata.creation_timestamp);
+        let created = created.unwrap_or_else(|| Time(Timestamp::from_second(age).unwrap()));
+        ObjectMeta {
+            name: Some(name.to_owned()),
+            uid: Some(name.to_owned()),
+            creation_timestamp: Some(created),
+            resource_version: Some((self.version + 1).to_string()),
+            ..ObjectMeta::default()
+        }
+    }
+
+    /// A Secret that holds one value.
+    pub(super) fn apply_secret(&mut self, name: &str, key: &str, value: &str) {
+        let data = BTreeMap::from([(key.to_owned(), ByteString(value.as_bytes().to_vec()))]);
+        self.store_secret(name, data);
+        let secret = self.secrets[name].clone().into();
+        self.tell(Event::Secret(WatchEvent::Applied(secret)));
+    }
+
+    pub(super) fn delete_secret(&mut self, name: &str) {
+        let secret = self.secrets.remove(name).unwrap().into();
+        self.tell(Event::Secret(WatchEvent::Deleted(secret)));
+    }
+
+    fn store_secret(&mut self, name: &str, data: BTreeMap<String, ByteString>) {
+        let metadata = self.metadata(name, None);
+        self.version += 1;
+        let secret = Secret {
+            metadata,
+            data: Some(data),
+            ..Secret::default()
+        };
+        self.secrets.insert(name.to_owned(), secret);
     }
 
     /// Write an entry as another writer would, and say which it is.
@@ -229,6 +322,27 @@ impl World {
 
     /// A new owner reads complete lists; nothing is decided yet.
     pub(super) fn restart(&mut self) {
+        self.restart_without_peers();
+        let peers = self.bgp_peers.values().cloned().collect();
+        self.tell(Event::BgpPeer(WatchEvent::Restarted(peers)));
+    }
+
+    /// The same, but no BGPPeers are read.
+    pub(super) fn restart_without_peers(&mut self) {
+        self.restart_with_the_rest();
+        let secrets = self.secrets.values().cloned().map(PasswordSecret::from);
+        let secrets = secrets.collect();
+        self.tell(Event::Secret(WatchEvent::Restarted(secrets)));
+    }
+
+    /// The same, but no Secrets are read.
+    pub(super) fn restart_without_secrets(&mut self) {
+        self.restart_with_the_rest();
+        let peers = self.bgp_peers.values().cloned().collect();
+        self.tell(Event::BgpPeer(WatchEvent::Restarted(peers)));
+    }
+
+    fn restart_with_the_rest(&mut self) {
         self.owner = owner();
         let services = self.services.values().cloned().collect();
         self.tell_service(WatchEvent::Restarted(services));
@@ -236,10 +350,12 @@ impl World {
         self.tell(Event::Allocation(WatchEvent::Restarted(entries)));
         let pools = self.pools.values().cloned().collect();
         self.tell(Event::Pool(WatchEvent::Restarted(pools)));
-        let advertisements = self.advertisements.values().cloned().collect();
-        self.tell(Event::L2Advertisement(WatchEvent::Restarted(
-            advertisements,
-        )));
+        let l2 = self.advertisements.values().cloned().collect();
+        self.tell(Event::L2Advertisement(WatchEvent::Restarted(l2)));
+        let bgp = self.bgp_advertisements.values().cloned().collect();
+        self.tell(Event::BgpAdvertisement(WatchEvent::Restarted(bgp)));
+        let communities = self.communities.values().cloned().collect();
+        self.tell(Event::Community(WatchEvent::Restarted(communities)));
         let config = self.config.iter().cloned().collect();
         self.tell(Event::SpeakerConfig(WatchEvent::Restarted(config)));
     }
@@ -295,13 +411,66 @@ impl World {
                 self.tell(event);
                 Outcome::ConfigurationWritten {
                     object,
-                    result: Ok(None),
+                    result: Ok(Written::Status),
                 }
             }
-            Effect::WriteAdvertisementStatus(name, _) => Outcome::ConfigurationWritten {
-                object: format!("L2Advertisement/{name}"),
-                result: Ok(None),
-            },
+            Effect::WriteConditions(kind, name, conditions) => {
+                self.keep_conditions(kind, &name, conditions)
+            }
+            Effect::WriteSpeakerSecret(change) => self.keep_secret(*change),
+        }
+    }
+
+    fn keep_conditions(
+        &mut self,
+        kind: ConfigKind,
+        name: &str,
+        conditions: Vec<Condition>,
+    ) -> Outcome {
+        let object = format!("{}/{name}", kind.kind());
+        let event = match kind {
+            ConfigKind::BgpPeer => self.bgp_peers.get_mut(name).map(|peer| {
+                peer.status = Some(crds::BGPPeerStatus { conditions });
+                Event::BgpPeer(WatchEvent::Applied(peer.clone()))
+            }),
+            ConfigKind::BgpAdvertisement => self.bgp_advertisements.get_mut(name).map(|object| {
+                object.status = Some(crds::BGPAdvertisementStatus { conditions });
+                Event::BgpAdvertisement(WatchEvent::Applied(object.clone()))
+            }),
+            ConfigKind::Community => self.communities.get_mut(name).map(|object| {
+                object.status = Some(crds::CommunityStatus { conditions });
+                Event::Community(WatchEvent::Applied(object.clone()))
+            }),
+            ConfigKind::Pool | ConfigKind::L2Advertisement => None,
+        };
+        if let Some(event) = event {
+            self.tell(event);
+        }
+        Outcome::ConfigurationWritten {
+            object,
+            result: Ok(Written::Status),
+        }
+    }
+
+    fn keep_secret(&mut self, change: SecretChange) -> Outcome {
+        let object = format!("Secret/{SPEAKER_SECRET_NAME}");
+        let known = self.secrets.get(SPEAKER_SECRET_NAME);
+        if known.and_then(ResourceExt::resource_version) != change.resource_version {
+            let result = Err(WriteFailure::Conflict);
+            return Outcome::ConfigurationWritten { object, result };
+        }
+        let mut data = known.and_then(|s| s.data.clone()).unwrap_or_default();
+        for key in &change.remove {
+            data.remove(key.as_str());
+        }
+        for (key, password) in &change.set {
+            data.insert(key.to_string(), ByteString(password.as_bytes().to_vec()));
+        }
+        self.store_secret(SPEAKER_SECRET_NAME, data);
+        let secret = self.secrets[SPEAKER_SECRET_NAME].clone();
+        Outcome::ConfigurationWritten {
+            object,
+            result: Ok(Written::SpeakerSecret(Box::new(secret.into()))),
         }
     }
 
@@ -311,7 +480,7 @@ impl World {
         self.config = Some(config.clone());
         Outcome::ConfigurationWritten {
             object: format!("SpeakerConfig/{}", crds::SPEAKER_CONFIG_NAME),
-            result: Ok(Some(Box::new(config))),
+            result: Ok(Written::SpeakerConfig(Box::new(config))),
         }
     }
 
@@ -427,11 +596,42 @@ impl World {
         Some(holder.service.name.clone())
     }
 
+    /// Reason and message of the one condition of a peer.
+    pub(super) fn peer_condition(&self, name: &str) -> (String, String) {
+        let condition = &self.bgp_peers[name].status.as_ref().unwrap().conditions[0];
+        (condition.reason.clone(), condition.message.clone())
+    }
+
+    /// The reason in the condition of a BGP advertisement.
+    pub(super) fn bgp_advertisement_reason(&self, name: &str) -> String {
+        let status = self.bgp_advertisements[name].status.as_ref();
+        status.unwrap().conditions[0].reason.clone()
+    }
+
+    /// What speakers are given: each key with its password. Anything else there is no password.
+    pub(super) fn copied(&self) -> BTreeMap<String, String> {
+        let secret = self.secrets.get(SPEAKER_SECRET_NAME);
+        let data = secret.and_then(|secret| secret.data.clone());
+        let data = data.unwrap_or_default().into_iter();
+        data.map(|(key, value)| (key, String::from_utf8(value.0).unwrap()))
+            .collect()
+    }
+
+    /// Somebody writes into the speakers' Secret.
+    pub(super) fn tamper(&mut self, key: &str, value: &str) {
+        let mut data = self.secrets[SPEAKER_SECRET_NAME].data.clone().unwrap();
+        data.insert(key.to_owned(), ByteString(value.as_bytes().to_vec()));
+        self.store_secret(SPEAKER_SECRET_NAME, data);
+        let secret = self.secrets[SPEAKER_SECRET_NAME].clone().into();
+        self.tell(Event::Secret(WatchEvent::Applied(secret)));
+    }
+
     pub(super) fn config(&self) -> &SpeakerConfig {
         self.config.as_ref().unwrap()
     }
 }
 
 fn owner() -> Owner {
-    Owner::new(LoadBalancerClasses::new(true, []), Metrics::default())
+    let classes = LoadBalancerClasses::new(true, []);
+    Owner::new(classes, "seamark-system".to_owned(), Metrics::default())
 }
