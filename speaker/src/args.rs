@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use model::{LoadBalancerClasses, NodeName};
-use runtime::args::{Admin, Common};
+use runtime::args::{Admin, Common, Namespace};
 
 /// Where health and metrics are served by default. Speakers share their node's network.
 const ADMIN_PORT: u16 = 7473;
@@ -23,6 +23,10 @@ pub struct Args {
     /// Where health and metrics are served.
     #[command(flatten)]
     pub admin: Admin<ADMIN_PORT>,
+
+    /// Where the Secret with the passwords of BGP peers is.
+    #[command(flatten)]
+    pub namespace: Namespace,
 
     /// Name of the Node object of the machine that this runs on; by default the hostname.
     #[arg(long, env = "NODE_NAME", value_name = "NAME")]

@@ -1,7 +1,7 @@
 //! What this speaker has read, as the facts that plans are made of.
 //!
 //! ```text
-//! watch ×6 ──Event──▶ Reading (is the list to be believed?) ──▶ Objects ──▶ plan::Snapshot
+//! watch ×7 ──Event──▶ Reading (is the list to be believed?) ──▶ Objects ──▶ plan::Snapshot
 //! interfaces ──Event─────────────────────────────────────────────────────▶      │
 //!                              accept ◀── what was announced ◀── plan::plan ◀────┘
 //! ```
@@ -12,6 +12,7 @@ mod config;
 mod endpoints;
 mod ledger;
 mod nodes;
+mod passwords;
 mod reading;
 mod services;
 mod speakers;
@@ -22,9 +23,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Instant;
 
-use crds::{IPAllocation, SpeakerConfig};
+use crds::{IPAllocation, PasswordSecret, SpeakerConfig};
 use l2::Mac;
-use model::{InterfaceName, LoadBalancerClasses, NodeName, Uid};
+use model::{InterfaceName, LoadBalancerClasses, NodeName, Password, PeerName, Uid};
 use plan::{Interface, Plan, ServiceState, Snapshot};
 use runtime::watch::WatchEvent;
 
@@ -33,6 +34,7 @@ use config::Config;
 use endpoints::{Endpoints, Slices};
 use ledger::Ledger;
 use nodes::Nodes;
+use passwords::Passwords;
 use reading::Reading;
 use services::Services;
 use speakers::{Speakers, Statuses};
@@ -52,6 +54,8 @@ pub(crate) enum Event {
     SpeakerConfig(WatchEvent<SpeakerConfig>),
     /// The nodes that have a speaker.
     SpeakerStatus(WatchEvent<SlimSpeakerStatus>),
+    /// The one Secret with the passwords of peers.
+    Secret(WatchEvent<PasswordSecret>),
     /// This node's interfaces, all of them, each with its Ethernet address.
     Interfaces(Vec<(Interface, Option<Mac>)>),
 }
@@ -67,6 +71,7 @@ pub(crate) struct Index {
     speakers: Speakers,
     config_generation: Option<i64>,
     own_uid: Option<String>,
+    passwords: Passwords,
     macs: BTreeMap<InterfaceName, Mac>,
     readings: Readings,
 }
@@ -79,6 +84,7 @@ struct Readings {
     ledger: Reading,
     config: Reading,
     statuses: Reading,
+    passwords: Reading,
     interfaces: bool,
 }
 
@@ -93,6 +99,7 @@ impl Index {
             speakers: Speakers::default(),
             config_generation: None,
             own_uid: None,
+            passwords: Passwords::default(),
             macs: BTreeMap::new(),
             readings: Readings::default(),
         }
@@ -108,6 +115,7 @@ impl Index {
             speakers,
             config_generation,
             own_uid,
+            passwords,
             readings,
             ..
         } = self;
@@ -137,7 +145,14 @@ impl Index {
                     facts,
                     generation: config_generation,
                 };
-                readings.config.follow("speakerconfigs", event, &mut config)
+                let changed = readings.config.follow("speakerconfigs", event, &mut config);
+                passwords.forget_unused(facts.config.as_deref());
+                changed
+            }
+            Event::Secret(event) => {
+                let changed = readings.passwords.follow("secrets", event, passwords);
+                passwords.forget_unused(facts.config.as_deref());
+                changed
             }
             Event::SpeakerStatus(event) => {
                 let mut statuses = Statuses {
@@ -167,7 +182,7 @@ impl Index {
     }
 
     /// Whether everything was read once: before that, a plan could announce what a healthy node
-    /// announces.
+    /// announces. Passwords are not waited for: layer 2 needs none.
     pub(crate) fn is_complete(&self) -> bool {
         let Readings {
             services,
@@ -176,6 +191,7 @@ impl Index {
             ledger,
             config,
             statuses,
+            passwords: _,
             interfaces,
         } = &self.readings;
         let watched = [services, slices, nodes, ledger, config, statuses];
@@ -222,6 +238,16 @@ impl Index {
     /// The generation of the SpeakerConfig in force.
     pub(crate) fn config_generation(&self) -> Option<i64> {
         self.config_generation
+    }
+
+    /// The passwords of the peers in force, as far as they are known. A peer that has one in
+    /// SpeakerConfig and none here must not be spoken to yet.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "nothing in this process speaks BGP yet")
+    )]
+    pub(crate) fn passwords(&self) -> BTreeMap<PeerName, Password> {
+        self.passwords.of_peers(self.facts.config.as_deref())
     }
 
     /// The uid of this node's Node object.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! main thread (one tokio runtime)                              │ thread "layer2" (its own)
-//!   watch ×6 ──Event──▶ owner ──Desired (watch)────────────────┼─▶ driver ─▶ sockets
+//!   watch ×7 ──Event──▶ owner ──Desired (watch)────────────────┼─▶ driver ─▶ sockets
 //!   interfaces ─Event──▶  │ ◀──Report (mpsc)───────────────────┼── driver
 //!        ▲────────────────┼─────interfaces (watch)─────────────┼── netlink
 //!                         └─Standing (watch)─▶ status writer   │
@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{IPAllocation, SPEAKER_CONFIG_NAME, SpeakerConfig};
+use crds::{IPAllocation, PasswordSecret, SPEAKER_CONFIG_NAME, SPEAKER_SECRET_NAME, SpeakerConfig};
 use kube::{Api, Client, Resource};
 use prometheus_client::registry::Registry;
 use runtime::admin::{Admin, BindError, Health, Readiness};
@@ -135,6 +135,7 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
     );
     let watches = Watches {
         client: client.clone(),
+        namespace: args.namespace.name(),
         readiness: readiness.clone(),
         events,
         shutdown: shutdown.clone(),
@@ -168,9 +169,10 @@ async fn until(shutdown: CancellationToken, task: impl Future<Output = ()>) {
     }
 }
 
-/// The six watches, and no more.
+/// The seven watches, and no more.
 struct Watches {
     client: Client,
+    namespace: String,
     readiness: Readiness,
     events: mpsc::Sender<Event>,
     shutdown: CancellationToken,
@@ -189,22 +191,24 @@ impl Watches {
         };
         let balanced = fields("spec.type=LoadBalancer");
         let settled = fields(&format!("metadata.name={SPEAKER_CONFIG_NAME}"));
-        self.watch::<SlimService>(tasks, "watch services", balanced, Event::Service);
-        self.watch::<SlimEndpointSlice>(
-            tasks,
-            "watch endpointslices",
-            not_headless,
-            Event::EndpointSlice,
-        );
-        self.watch::<SlimNode>(tasks, "watch nodes", all(), Event::Node);
-        self.watch::<IPAllocation>(tasks, "watch ipallocations", all(), Event::Allocation);
-        self.watch::<SpeakerConfig>(tasks, "watch speakerconfigs", settled, Event::SpeakerConfig);
-        self.watch::<SlimSpeakerStatus>(
-            tasks,
-            "watch speakerstatuses",
-            all(),
-            Event::SpeakerStatus,
-        );
+        let passwords = fields(&format!("metadata.name={SPEAKER_SECRET_NAME}"));
+        let api: Api<SlimService> = Api::all(self.client.clone());
+        self.watch(tasks, "watch services", api, balanced, Event::Service);
+        let api: Api<SlimEndpointSlice> = Api::all(self.client.clone());
+        let name = "watch endpointslices";
+        self.watch(tasks, name, api, not_headless, Event::EndpointSlice);
+        let api: Api<SlimNode> = Api::all(self.client.clone());
+        self.watch(tasks, "watch nodes", api, all(), Event::Node);
+        let api: Api<IPAllocation> = Api::all(self.client.clone());
+        self.watch(tasks, "watch ipallocations", api, all(), Event::Allocation);
+        let api: Api<SpeakerConfig> = Api::all(self.client.clone());
+        let name = "watch speakerconfigs";
+        self.watch(tasks, name, api, settled, Event::SpeakerConfig);
+        let api: Api<SlimSpeakerStatus> = Api::all(self.client.clone());
+        let name = "watch speakerstatuses";
+        self.watch(tasks, name, api, all(), Event::SpeakerStatus);
+        let api: Api<PasswordSecret> = Api::namespaced(self.client.clone(), &self.namespace);
+        self.watch(tasks, "watch secrets", api, passwords, Event::Secret);
     }
 
     /// One watch; its gate opens with the first complete list.
@@ -212,6 +216,7 @@ impl Watches {
         &self,
         tasks: &mut Supervisor,
         name: &'static str,
+        api: Api<K>,
         selection: Selection,
         event: fn(WatchEvent<K>) -> Event,
     ) where
@@ -224,7 +229,6 @@ impl Watches {
             }
             event(seen)
         };
-        let api: Api<K> = Api::all(self.client.clone());
         let pump = pump(api, selection, self.events.clone(), map);
         tasks.spawn(name, until(self.shutdown.clone(), pump));
     }

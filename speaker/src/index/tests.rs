@@ -1,6 +1,7 @@
 //! What a sequence of watch events comes to.
 
 mod kept;
+mod passwords;
 mod stopped;
 pub(crate) mod world;
 
