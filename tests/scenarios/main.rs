@@ -15,6 +15,7 @@ mod links;
 mod local;
 mod missing;
 mod nodes;
+mod peers;
 mod processes;
 mod refusals;
 mod release;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         local::scenarios(),
         missing::scenarios(),
         nodes::scenarios(),
+        peers::scenarios(),
         processes::scenarios(),
         refusals::scenarios(),
         requests::scenarios(),

@@ -16,9 +16,10 @@ use crate::vips::{begin, create, expect_served, vips};
 pub(crate) const PROGRAMS: [&str; 2] = ["seamark-controller", "seamark-speaker"];
 
 /// What both have.
-const FLAGS: [&str; 7] = [
+const FLAGS: [&str; 8] = [
     "--kubeconfig",
     "--context",
+    "--namespace",
     "--log-format",
     "--log-level",
     "--admin-address",

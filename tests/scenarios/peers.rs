@@ -1,0 +1,350 @@
+//! BGP peers, advertisements and communities as their users see them: what is settled, what is
+//! said back, and where passwords go. No router is needed for any of it.
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::Api;
+use lab::runner::Scenario;
+use lab::{Lab, Part, eventually};
+use serde_json::{Value, json};
+
+use crate::vips::{SOON, start};
+
+/// Where Seamark runs.
+const NAMESPACE: &str = "seamark-system";
+/// What speakers read passwords from.
+const COPY: &str = "seamark-speaker";
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    vec![
+        Scenario::new(
+            "a BGP peer that is not right says what to change, stays as it was, and heals",
+            bad_peers,
+        ),
+        Scenario::new(
+            "a BGP advertisement that is not right says what to change, stays as it was, and heals",
+            bad_advertisements,
+        ),
+        Scenario::new(
+            "passwords of peers follow their Secrets into the one Secret that speakers read",
+            passwords,
+        ),
+        Scenario::new(
+            "a speaker can read the one Secret with passwords and no other",
+            speakers_read_one_secret,
+        ),
+    ]
+}
+
+/// Create or change an object.
+fn apply(lab: &Lab, kind: &str, name: &str, spec: &Value) -> Result<()> {
+    let object = json!({
+        "apiVersion": "seamark.io/v1beta1",
+        "kind": kind,
+        "metadata": { "name": name },
+        "spec": spec,
+    });
+    lab.apply(&object.to_string())
+        .with_context(|| format!("applying {kind}/{name}"))
+}
+
+/// Create or change a peer with these fields besides the ones it needs.
+fn peer(lab: &Lab, name: &str, fields: &Value) -> Result<()> {
+    let mut spec = json!({ "myASN": 64512, "peerASN": 64513, "peerAddress": "10.99.0.1" });
+    for (field, value) in fields.as_object().into_iter().flatten() {
+        spec[field] = value.clone();
+    }
+    apply(lab, "BGPPeer", name, &spec)
+}
+
+/// Wait until an object's condition says this; its message must hold the words.
+fn told(lab: &Lab, object: &str, status: &str, reason: &str, words: &[&str]) -> Result<()> {
+    let path = "jsonpath={.status.conditions[?(@.type==\"Accepted\")]}";
+    eventually(SOON, &format!("{object} is told {reason}"), || {
+        let text = lab.kubectl(&["get", object, "-o", path])?;
+        let condition: Condition = serde_json::from_str(&text)?;
+        let said = (condition.status.as_str(), condition.reason.as_str());
+        ensure!(said == (status, reason), "it is told {condition:?}");
+        for word in words {
+            let message = &condition.message;
+            ensure!(message.contains(word), "no {word:?} in {message:?}");
+        }
+        Ok(())
+    })
+}
+
+/// What every speaker runs.
+fn config(lab: &Lab) -> Result<Value> {
+    let text = lab.kubectl(&["get", "speakerconfig", "seamark", "-o", "jsonpath={.spec}"])?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// Wait until a part of SpeakerConfig is this; `null` if it is not there.
+fn settled(lab: &Lab, part: &str, expected: &Value) -> Result<()> {
+    eventually(SOON, &format!("SpeakerConfig has the {part}"), || {
+        let config = config(lab)?;
+        ensure!(config[part] == *expected, "they are {}", config[part]);
+        Ok(())
+    })
+}
+
+/// A peer as speakers are told of it, with nothing but what it needs.
+fn settled_peer(name: &str, changes: &Value) -> Value {
+    let mut peer = json!({
+        "name": name,
+        "myASN": 64512,
+        "peerASN": 64513,
+        "peerAddress": "10.99.0.1",
+        "peerPort": 179,
+        "holdTime": "90s",
+        "maxPrefixes": 10000,
+        "addressFamilies": ["IPv4", "IPv6"],
+    });
+    for (field, value) in changes.as_object().into_iter().flatten() {
+        peer[field] = value.clone();
+    }
+    peer
+}
+
+fn bad_peers(lab: &mut Lab) -> Result<()> {
+    lab.start_controller(&[])?;
+    peer(lab, "tor", &json!({}))?;
+    told(lab, "bgppeer/tor", "True", "Accepted", &[])?;
+    settled(lab, "bgpPeers", &json!([settled_peer("tor", &json!({}))]))?;
+
+    // Names break ties, as both may be of one second; a later name never wins then.
+    peer(lab, "tor-again", &json!({}))?;
+    let words = ["BGPPeer tor is older", "delete one, or write nodeSelectors"];
+    told(lab, "bgppeer/tor-again", "False", "DuplicatePeer", &words)?;
+    settled(lab, "bgpPeers", &json!([settled_peer("tor", &json!({}))]))?;
+    let v6 = json!({ "peerAddress": "fd99::1" });
+    peer(lab, "tor-again", &v6)?;
+    told(lab, "bgppeer/tor-again", "True", "Accepted", &[])?;
+    let both = [
+        settled_peer("tor", &json!({})),
+        settled_peer("tor-again", &v6),
+    ];
+    settled(lab, "bgpPeers", &json!(both))?;
+
+    // What several fields and several objects must agree on is not for one rule of the schema to
+    // find: an older twin makes this edit void, and what was in force goes on, over a restart too.
+    peer(lab, "tor-again", &json!({ "holdTime": "30s" }))?;
+    told(lab, "bgppeer/tor-again", "False", "DuplicatePeer", &words)?;
+    settled(lab, "bgpPeers", &json!(both))?;
+    lab.restart(&Part::Controller)?;
+    lab.wait_ready(&Part::Controller)?;
+    peer(
+        lab,
+        "third",
+        &json!({ "peerPort": 1790, "role": "customer" }),
+    )?;
+    told(lab, "bgppeer/third", "True", "Accepted", &[])?;
+    let third = settled_peer("third", &json!({ "peerPort": 1790, "role": "customer" }));
+    settled(lab, "bgpPeers", &json!([third, both[0], both[1]]))?;
+    lab.kubectl(&["delete", "bgppeer", "tor"])?;
+    told(lab, "bgppeer/tor-again", "True", "Accepted", &[])?;
+    let again = settled_peer("tor-again", &json!({ "holdTime": "30s" }));
+    settled(lab, "bgpPeers", &json!([third, again]))
+}
+
+fn bad_advertisements(lab: &mut Lab) -> Result<()> {
+    lab.start_controller(&[])?;
+    let whole = json!({
+        "ipAddressPools": ["lan"],
+        "peers": ["tor"],
+        "communities": ["inside", "no-export"],
+        "aggregationLength": 24,
+        "med": 5,
+    });
+    apply(lab, "BGPAdvertisement", "all", &whole)?;
+    let words = ["no Community names \"inside\"", "add it to one"];
+    let object = "bgpadvertisement/all";
+    told(lab, object, "False", "UnknownCommunity", &words)?;
+    settled(lab, "bgpAdvertisements", &Value::Null)?;
+
+    let named = |value: &str| json!({ "communities": [{ "name": "inside", "value": value }] });
+    apply(lab, "Community", "site", &named("64512:7"))?;
+    told(
+        lab,
+        object,
+        "True",
+        "UnknownPool",
+        &["no IPAddressPool \"lan\""],
+    )?;
+    let expected = |inside: &str| {
+        json!([{
+            "name": "all",
+            "ipAddressPools": ["lan"],
+            "peers": ["tor"],
+            "aggregationLength": 24,
+            "aggregationLengthV6": 128,
+            "med": 5,
+            "communities": [inside, "65535:65281"],
+        }])
+    };
+    settled(lab, "bgpAdvertisements", &expected("64512:7"))?;
+
+    let addresses = ["10.99.0.200-10.99.0.250", "fd99::200-fd99::250"];
+    apply(
+        lab,
+        "IPAddressPool",
+        "lan",
+        &json!({ "addresses": addresses }),
+    )?;
+    told(lab, object, "True", "UnknownPeer", &["no BGPPeer \"tor\""])?;
+    peer(lab, "tor", &json!({}))?;
+    let words = ["length 24", "10.99.0.200-10.99.0.250", "pool lan"];
+    told(lab, object, "True", "AggregateBeyondPool", &words)?;
+    let addresses = ["10.99.0.0/24", "fd99::200-fd99::250"];
+    apply(
+        lab,
+        "IPAddressPool",
+        "lan",
+        &json!({ "addresses": addresses }),
+    )?;
+    told(lab, object, "True", "Accepted", &[])?;
+
+    apply(lab, "Community", "young", &named("64512:8"))?;
+    let words = ["Community site is older", "remove one of them"];
+    told(
+        lab,
+        "community/young",
+        "False",
+        "CommunityNameTaken",
+        &words,
+    )?;
+    settled(lab, "bgpAdvertisements", &expected("64512:7"))?;
+    lab.kubectl(&["delete", "community", "site"])?;
+    told(lab, "community/young", "True", "Accepted", &[])?;
+    settled(lab, "bgpAdvertisements", &expected("64512:8"))?;
+    lab.kubectl(&["delete", "community", "young"])?;
+    told(lab, object, "False", "UnknownCommunity", &[])?;
+    settled(lab, "bgpAdvertisements", &expected("64512:8"))
+}
+
+/// Create or change a Secret beside Seamark.
+fn secret(lab: &Lab, name: &str, data: &Value) -> Result<()> {
+    let object = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": { "name": name, "namespace": NAMESPACE },
+        "stringData": data,
+    });
+    lab.apply(&object.to_string())
+}
+
+/// Wait until speakers are given these passwords and nothing else.
+fn copied(lab: &Lab, expected: &[(&str, &str)]) -> Result<()> {
+    let secrets: Api<Secret> = Api::namespaced(lab.client(), NAMESPACE);
+    eventually(SOON, &format!("the copy has {expected:?}"), || {
+        let copy = lab.block_on(secrets.get(COPY))?;
+        let data = copy.data.unwrap_or_default();
+        let shown: Vec<(&str, &[u8])> = data
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.0.as_slice()))
+            .collect();
+        let wanted = expected.iter();
+        let wanted: Vec<_> = wanted
+            .map(|(key, value)| (*key, value.as_bytes()))
+            .collect();
+        ensure!(shown == wanted, "it has {shown:?}");
+        Ok(())
+    })
+}
+
+fn passwords(lab: &mut Lab) -> Result<()> {
+    start(lab)?;
+    let reference = json!({ "passwordSecret": { "name": "router" } });
+    peer(lab, "tor", &reference)?;
+    let words = [
+        "no Secret router in namespace seamark-system",
+        "key password",
+    ];
+    told(lab, "bgppeer/tor", "False", "SecretMissing", &words)?;
+    secret(lab, "router", &json!({ "other": "first" }))?;
+    told(lab, "bgppeer/tor", "False", "SecretKeyMissing", &["add it"])?;
+    secret(lab, "router", &json!({ "password": "first\n" }))?;
+    told(
+        lab,
+        "bgppeer/tor",
+        "False",
+        "InvalidPassword",
+        &["no line break"],
+    )?;
+    secret(lab, "router", &json!({ "password": "first" }))?;
+    told(lab, "bgppeer/tor", "True", "Accepted", &[])?;
+    copied(lab, &[("peer.tor", "first")])?;
+    let named = settled_peer("tor", &json!({ "passwordKey": "peer.tor" }));
+    settled(lab, "bgpPeers", &json!([named]))?;
+
+    secret(lab, "router", &json!({ "password": "second" }))?;
+    copied(lab, &[("peer.tor", "second")])?;
+    let mut other = reference.clone();
+    other["peerAddress"] = json!("fd99::1");
+    peer(lab, "other", &other)?;
+    copied(lab, &[("peer.other", "second"), ("peer.tor", "second")])?;
+    lab.kubectl(&["delete", "secret", "-n", NAMESPACE, COPY])?;
+    copied(lab, &[("peer.other", "second"), ("peer.tor", "second")])?;
+    lab.kubectl(&["delete", "bgppeer", "other"])?;
+    copied(lab, &[("peer.tor", "second")])?;
+
+    // Missing data is never an order.
+    lab.kubectl(&["delete", "secret", "-n", NAMESPACE, "router"])?;
+    let words = ["there is no Secret router", "copied last stays in use"];
+    told(lab, "bgppeer/tor", "True", "SecretMissing", &words)?;
+    lab.restart(&Part::Controller)?;
+    lab.wait_ready(&Part::Controller)?;
+    copied(lab, &[("peer.tor", "second")])?;
+    told(lab, "bgppeer/tor", "True", "SecretMissing", &words)?;
+    peer(lab, "tor", &json!({}))?;
+    told(lab, "bgppeer/tor", "True", "Accepted", &[])?;
+    copied(lab, &[])?;
+    for part in lab.parts() {
+        let log = std::fs::read_to_string(lab.process(&part)?.log())?;
+        for word in ["first", "second", "Zmlyc3Q", "c2Vjb25k"] {
+            let line = log.lines().find(|line| line.contains(word));
+            // A field of a log line may well be called so; a value must not.
+            let value = line.filter(|line| line.contains(&format!("\"{word}")));
+            ensure!(value.is_none(), "{part:?} logs {value:?}");
+        }
+    }
+    Ok(())
+}
+
+fn speakers_read_one_secret(lab: &mut Lab) -> Result<()> {
+    secret(lab, "router", &json!({ "password": "first" }))?;
+    lab.start_controller(&[])?;
+    peer(
+        lab,
+        "tor",
+        &json!({ "passwordSecret": { "name": "router" } }),
+    )?;
+    copied(lab, &[("peer.tor", "first")])?;
+    let kubeconfig = lab.kubeconfig_of(&Part::speaker("n1"))?;
+    let ask = |arguments: &[&str]| {
+        let own = ["--kubeconfig", &kubeconfig, "-n", NAMESPACE];
+        lab.kubectl(&[&own[..], arguments].concat())
+    };
+    let by_name = [
+        "get",
+        "secrets",
+        "--field-selector",
+        "metadata.name=seamark-speaker",
+    ];
+    let shown = ask(&by_name)?;
+    ensure!(shown.contains(COPY), "it sees {shown:?}");
+    for refused in [
+        &["get", "secret", "router"][..],
+        &["get", "secrets"],
+        &["get", "secrets", "--field-selector", "metadata.name=router"],
+        &["delete", "secret", COPY],
+        &["patch", "secret", COPY, "-p", "{\"data\":{\"a\":\"Yg==\"}}"],
+        &["create", "secret", "generic", "more"],
+    ] {
+        let answer = ask(refused).err();
+        let answer = answer.with_context(|| format!("{refused:?} was allowed"))?;
+        ensure!(format!("{answer:#}").contains("forbidden"), "{answer:#}");
+    }
+    Ok(())
+}
