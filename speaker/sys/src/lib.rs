@@ -1,14 +1,17 @@
 //! Safe wrappers over the Linux calls that a speaker needs: packet sockets with their filters,
-//! multicast memberships, and a monitor of interfaces. Nothing is decided here.
+//! multicast memberships, BGP's TCP connections, and a monitor of interfaces. Nothing is decided
+//! here.
 //!
-//! The only crate of the workspace with `unsafe` code: three calls for which neither std nor
-//! socket2 nor tokio has a safe form, all in `packet`.
+//! The only crate of the workspace with `unsafe` code that ships: four calls for which neither std
+//! nor socket2 nor tokio has a safe form, in `option`, `packet` and `tcp`.
 
 mod filter;
 mod groups;
 mod index;
 pub mod netlink;
+mod option;
 mod packet;
+pub mod tcp;
 
 pub use groups::{Groups, JoinGroupError};
 pub use index::InterfaceIndex;

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io;
 use std::io::Read;
-use std::mem;
 use std::os::fd::AsRawFd;
 
 use libc::c_int;
@@ -12,7 +11,7 @@ use thiserror::Error;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use crate::{InterfaceIndex, filter};
+use crate::{InterfaceIndex, filter, option};
 
 /// Asked of the kernel for each receive queue, which caps it at `net.core.rmem_max`: a burst of
 /// some hundred frames is kept, and a storm cannot take more.
@@ -117,7 +116,7 @@ impl PacketSocket {
         socket
             .attach_filter(&program)
             .map_err(failed("attach the filter to"))?;
-        set_option::<c_int>(&socket, libc::PACKET_IGNORE_OUTGOING, &1)
+        option::set::<c_int>(&socket, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &1)
             .map_err(failed("ignore outgoing frames on"))?;
         socket
             .set_recv_buffer_size(RECEIVE_BUFFER)
@@ -190,7 +189,7 @@ impl PacketSocket {
             mr_alen: 6,
             mr_address: address,
         };
-        set_option(self.socket.get_ref(), option, &request)
+        option::set(self.socket.get_ref(), libc::SOL_PACKET, option, &request)
     }
 }
 
@@ -245,28 +244,6 @@ impl OpenPacketSocketError {
     }
 }
 
-/// Sets an option of level `SOL_PACKET`, for which socket2 has no call.
-#[expect(unsafe_code, reason = "setsockopt has no safe form for SOL_PACKET")]
-fn set_option<T>(socket: &Socket, option: c_int, value: &T) -> io::Result<()> {
-    let length = socket_length::<T>();
-    // SAFETY: the descriptor is open as long as `socket` is borrowed; pointer and length are
-    // those of one initialised `T`, which the kernel copies before it returns.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_PACKET,
-            option,
-            std::ptr::from_ref(value).cast(),
-            length,
-        )
-    };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
-}
-
 /// Binds to one protocol on one interface.
 #[expect(unsafe_code, reason = "sockaddr_ll has no safe form")]
 fn bind(socket: &Socket, ethertype: u16, interface: InterfaceIndex) -> io::Result<()> {
@@ -285,7 +262,7 @@ fn bind(socket: &Socket, ethertype: u16, interface: InterfaceIndex) -> io::Resul
         libc::bind(
             socket.as_raw_fd(),
             std::ptr::from_ref(&address).cast(),
-            socket_length::<libc::sockaddr_ll>(),
+            option::length::<libc::sockaddr_ll>(),
         )
     };
     if result == 0 {
@@ -307,14 +284,6 @@ fn register(socket: Socket) -> io::Result<AsyncFd<Socket>> {
 /// `AF_PACKET` in the type of its field.
 const FAMILY_PACKET: libc::sa_family_t = 17;
 const _: () = assert!(libc::AF_PACKET == 17);
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the structures handed to the kernel have some ten bytes"
-)]
-const fn socket_length<T>() -> libc::socklen_t {
-    mem::size_of::<T>() as libc::socklen_t
-}
 
 #[cfg(test)]
 mod tests {
