@@ -1,5 +1,7 @@
 //! What is on the wire: recorded by tcpdump, decoded by tshark, never by our own codecs.
 
+pub mod bgp;
+
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::net::IpAddr;
@@ -16,6 +18,8 @@ use crate::{eventually, probe, shell};
 
 /// A filter for ARP and all of ICMPv6, where neighbour discovery lives.
 pub const ARP_AND_ND: &str = "arp or icmp6";
+/// A filter for BGP.
+pub const BGP: &str = "tcp port 179";
 
 const START_TIME: Duration = Duration::from_secs(10);
 /// For tcpdump to write what it has already received.
@@ -175,12 +179,18 @@ impl Capture {
     }
 
     /// End the capture and decode it: all that passed before this call, and nothing is lost.
-    pub fn stop(mut self) -> Result<Vec<Packet>> {
+    pub fn stop(self) -> Result<Vec<Packet>> {
+        decode(&self.finish()?)
+    }
+
+    /// End the capture as [`Self::stop`] does, and return the file, for [`select`] and
+    /// [`bgp::messages`].
+    pub fn finish(mut self) -> Result<PathBuf> {
         self.catch_up()?;
         // tcpdump ends in order at SIGINT: it writes what it has, then its figures.
         self.process.signal(Signal::SIGINT)?;
         self.process.stop()?;
-        decode(&self.file)
+        Ok(self.file)
     }
 
     /// tcpdump forgets at SIGINT what it has not read yet. So a last frame is sent, from the
