@@ -11,6 +11,13 @@ pub const ROUTED_CLIENT: [IpAddr; 2] = [
     IpAddr::V4(Ipv4Addr::new(10, 98, 0, 2)),
     IpAddr::V6(Ipv6Addr::new(0xfd98, 0, 0, 0, 0, 0, 0, 2)),
 ];
+/// The client's address behind the second router.
+pub const ROUTED_CLIENT_2: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(10, 94, 0, 2)),
+    IpAddr::V6(Ipv6Addr::new(0xfd94, 0, 0, 0, 0, 0, 0, 2)),
+];
+/// What BGP scenarios give to Services: prefixes that lie on no segment.
+pub const BGP_POOL: [&str; 2] = ["10.97.0.0/24", "fd97::/64"];
 /// The port on which every pod's small server answers (HTTP by TCP, an echo of its name by UDP).
 pub const POD_PORT: u16 = 8080;
 
@@ -18,6 +25,13 @@ pub const POD_PORT: u16 = 8080;
 pub const fn node(number: u8) -> [IpAddr; 2] {
     // Written alike in both families: 10.99.0.11 and fd99::11.
     let last = number + 10;
+    on_segment(as_written(last), last)
+}
+
+/// IPv4 and IPv6 address of router `number` (from 1) on the segment.
+pub const fn router(number: u8) -> [IpAddr; 2] {
+    // 2, 3 and 4 are the control plane, the kit and the controller.
+    let last = if number == 1 { 1 } else { number + 3 };
     on_segment(as_written(last), last)
 }
 
@@ -69,6 +83,7 @@ mod tests {
             pod(2, 0).map(|ip| ip.to_string()),
             ["10.244.2.10", "fd00:10:244:2::10"]
         );
+        assert_eq!(router(2).map(|ip| ip.to_string()), ["10.99.0.5", "fd99::5"]);
         assert_eq!(
             CLIENT.map(|ip| ip.to_string()),
             ["10.99.0.100", "fd99::100"]

@@ -1,9 +1,10 @@
 //! The lab as scenarios see it: one value that owns all of it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, ensure};
 use kube::Client;
@@ -41,6 +42,7 @@ pub struct Lab {
     are_clients_behind: bool,
     pods: BTreeMap<String, Pod>,
     pod_serial: u32,
+    last_reset: SystemTime,
     cluster: Cluster,
     plane: ControlPlane,
     pki: Pki,
@@ -54,6 +56,10 @@ impl Lab {
             (1..=9).contains(&topology.nodes),
             "a lab has one to nine nodes"
         );
+        ensure!(
+            (1..=4).contains(&topology.routers),
+            "a lab has one to four routers"
+        );
         let run = Run::start()?;
         let pki = Pki::make(run.dir())?;
         step("network", || network::up(&run, topology))?;
@@ -66,6 +72,7 @@ impl Lab {
             are_clients_behind: false,
             pods: BTreeMap::new(),
             pod_serial: 0,
+            last_reset: SystemTime::now(),
             cluster,
             plane,
             pki,
@@ -104,7 +111,14 @@ impl Lab {
             .collect()
     }
 
-    /// The client: `eth0` on the segment, `eth1` behind the router.
+    /// All routers, in order.
+    pub fn routers(&self) -> Vec<Host> {
+        (1..=self.topology.routers)
+            .map(|number| Host::new(&self.run, &format!("r{number}")))
+            .collect()
+    }
+
+    /// The client: `eth0` on the segment, `eth1` behind the first router, `eth2` behind the second.
     pub fn client_host(&self) -> Host {
         Host::new(&self.run, "cl")
     }
@@ -118,6 +132,21 @@ impl Lab {
     pub fn node_of_mac(&self, mac: Mac) -> Result<Option<String>> {
         for node in self.nodes() {
             if node.macs()?.contains(&mac) {
+                return Ok(Some(node.name().to_owned()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The node that has an address on its `eth0`, link-local ones as well: what a next hop means.
+    pub fn node_of_address(&self, address: IpAddr) -> Result<Option<String>> {
+        for node in self.nodes() {
+            let interface = node.interface("eth0")?;
+            let has = match address {
+                IpAddr::V4(address) => interface.v4.contains(&address),
+                IpAddr::V6(address) => interface.v6.contains(&address),
+            };
+            if has {
                 return Ok(Some(node.name().to_owned()));
             }
         }

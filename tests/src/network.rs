@@ -15,6 +15,9 @@ use crate::{address, namespace};
 /// The namespace with the bridges; a host's port in it is named `p-<host>`.
 pub(crate) const LAN: &str = "lan";
 
+/// The networks between the client and the routers that it is behind: 10.98.0.0/24, fd98::/64 …
+const CLIENT_NETS: [u8; 2] = [98, 94];
+
 /// Addresses and routes of a host with one leg on the first segment.
 #[derive(Debug, Clone)]
 struct Leg {
@@ -29,8 +32,9 @@ enum Routed {
     No,
     /// With a default route by the router.
     Default,
-    /// The same, and it forwards for its pods.
-    Forwards,
+    /// The same, and it forwards for its pods; the client behind the second router, if there is
+    /// one, is reached by that.
+    Forwards { routers: u8 },
 }
 
 /// Make the whole network of a topology.
@@ -56,7 +60,9 @@ pub(crate) fn up(run: &Arc<Run>, topology: &Topology) -> Result<()> {
         add_host(run, &leg.host)?;
         connect(run, &leg)?;
     }
-    router_and_client(run)?;
+    for (number, net) in (1..=topology.routers).zip(CLIENT_NETS) {
+        router_and_client(run, number, net)?;
+    }
     own_leg(run)
 }
 
@@ -124,14 +130,23 @@ fn legs(topology: &Topology) -> Vec<Leg> {
         routed,
     };
     let mut legs = vec![
-        leg("r1", "1", Routed::No),
         leg("cp", "2", Routed::Default),
         leg("ctl", "4", Routed::Default),
         leg("cl", "100", Routed::No),
     ];
+    for number in 1..=topology.routers {
+        let [v4, _] = address::router(number);
+        let last = v4.to_string().replace("10.99.0.", "");
+        legs.push(leg(&format!("r{number}"), &last, Routed::No));
+    }
     for number in 1..=topology.nodes {
         let last = (10 + number).to_string();
-        legs.push(leg(&format!("n{number}"), &last, Routed::Forwards));
+        let routers = topology.routers;
+        legs.push(leg(
+            &format!("n{number}"),
+            &last,
+            Routed::Forwards { routers },
+        ));
     }
     legs
 }
@@ -145,7 +160,7 @@ fn connect(run: &Run, leg: &Leg) -> Result<()> {
         "name", &port, "netns", &lan,
     ])?;
     batch(run, LAN, &format!("link set {port} master br0 up\n"))?;
-    if leg.routed == Routed::Forwards {
+    if matches!(leg.routed, Routed::Forwards { .. }) {
         set(
             run,
             host,
@@ -164,41 +179,53 @@ fn configure(run: &Run, leg: &Leg) -> Result<()> {
     if leg.routed != Routed::No {
         lines.push_str("route replace default via 10.99.0.1\nroute replace default via fd99::1\n");
     }
+    if matches!(leg.routed, Routed::Forwards { routers } if routers > 1) {
+        let ([v4, v6], net) = (address::router(2), CLIENT_NETS[1]);
+        write!(
+            lines,
+            "route replace 10.{net}.0.0/24 via {v4}\nroute replace fd{net}::/64 via {v6}\n"
+        )?;
+    }
     batch(run, &leg.host, &lines)
 }
 
-fn router_and_client(run: &Run) -> Result<()> {
-    let (router, client) = (run.namespace("r1"), run.namespace("cl"));
+/// The client's leg behind a router, which forwards.
+fn router_and_client(run: &Run, number: u8, net: u8) -> Result<()> {
+    let (name, leg) = (format!("r{number}"), format!("eth{number}"));
+    let (router, client) = (run.namespace(&name), run.namespace("cl"));
     shell::run(&[
-        "ip", "link", "add", "eth1", "netns", &router, "type", "veth", "peer", "name", "eth1",
+        "ip", "link", "add", "eth1", "netns", &router, "type", "veth", "peer", "name", &leg,
         "netns", &client,
     ])?;
     let mut lines = String::new();
-    for (host, last) in [("r1", "1"), ("cl", "2")] {
+    for (host, leg, last) in [(name.as_str(), "eth1", "1"), ("cl", leg.as_str(), "2")] {
         lines.clear();
         write!(
             lines,
-            "link set eth1 up\naddr add 10.98.0.{last}/24 dev eth1\n\
-             addr add fd98::{last}/64 dev eth1 nodad\n"
+            "link set {leg} up\naddr add 10.{net}.0.{last}/24 dev {leg}\n\
+             addr add fd{net}::{last}/64 dev {leg} nodad\n"
         )?;
         if host == "cl" {
             // What is sent from the address behind the router goes by the router, always.
-            lines.push_str(
-                "rule add from 10.98.0.2 lookup 98\nroute add default via 10.98.0.1 table 98\n\
-                 route add default via fd98::1 table 98\n",
-            );
+            write!(
+                lines,
+                "rule add from 10.{net}.0.2 lookup {net}\n\
+                 route add default via 10.{net}.0.1 table {net}\n\
+                 route add default via fd{net}::1 table {net}\n"
+            )?;
         }
         batch(run, host, &lines)?;
     }
     // A batch makes rules of one family only.
+    let (from, table) = (format!("fd{net}::2"), net.to_string());
     shell::run(&[
-        "ip", "-6", "-netns", &client, "rule", "add", "from", "fd98::2", "lookup", "98",
+        "ip", "-6", "-netns", &client, "rule", "add", "from", &from, "lookup", &table,
     ])?;
     let settings = ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"];
-    set(run, "r1", &settings)?;
+    set(run, &name, &settings)?;
     set(
         run,
-        "r1",
+        &name,
         &[
             "net.ipv4.fib_multipath_hash_policy=1",
             "net.ipv6.fib_multipath_hash_policy=1",

@@ -88,12 +88,7 @@ impl Process {
 
     /// The last lines of its log.
     pub fn log_tail(&self, lines: usize) -> String {
-        let text = fs::read(&self.log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let all: Vec<&str> = text.lines().collect();
-        all.get(all.len().saturating_sub(lines)..)
-            .unwrap_or_default()
-            .join("\n")
+        tail(&self.log, lines)
     }
 
     /// It has not ended.
@@ -163,6 +158,16 @@ impl Drop for Process {
             drop(self.kill());
         }
     }
+}
+
+/// The last lines of a file; nothing if it is not there.
+pub(crate) fn tail(file: &Path, lines: usize) -> String {
+    let text = fs::read(file).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let all: Vec<&str> = text.lines().collect();
+    all.get(all.len().saturating_sub(lines)..)
+        .unwrap_or_default()
+        .join("\n")
 }
 
 /// Resident memory of a process in KiB.

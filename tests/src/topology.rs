@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 pub struct Topology {
     /// How many nodes, n1 and onwards (1 to 9).
     pub nodes: u8,
+    /// How many routers, r1 and onwards (1 to 4). The client is behind r1, and behind r2.
+    pub routers: u8,
     /// kube-proxy on each node, or none.
     pub proxy: Option<ProxyMode>,
     /// Pods that stand at the start of each scenario.
@@ -57,6 +59,7 @@ impl Default for Topology {
         };
         Self {
             nodes: 3,
+            routers: 1,
             proxy: Some(ProxyMode::Nftables),
             pods: vec![pod("web-1", "n1"), pod("web-2", "n2")],
             seamark: true,
@@ -80,6 +83,13 @@ impl Topology {
         self
     }
 
+    /// The same with another number of routers.
+    #[must_use]
+    pub fn with_routers(mut self, routers: u8) -> Self {
+        self.routers = routers;
+        self
+    }
+
     /// Names of the nodes in order.
     pub fn node_names(&self) -> Vec<String> {
         (1..=self.nodes)
@@ -90,7 +100,11 @@ impl Topology {
     /// One line for progress and failures.
     pub fn describe(&self) -> String {
         let proxy = self.proxy.map_or("none", ProxyMode::as_str);
-        format!("{} nodes, kube-proxy {proxy}", self.nodes)
+        let routers = match self.routers {
+            1 => String::new(),
+            routers => format!(", {routers} routers"),
+        };
+        format!("{} nodes{routers}, kube-proxy {proxy}", self.nodes)
     }
 }
 

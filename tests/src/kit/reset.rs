@@ -1,11 +1,12 @@
 //! Between two scenarios everything is put back, and on failure everything is shown.
 
-use std::time::Duration;
+use std::fs;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
 use super::Lab;
-use crate::process::Process;
+use crate::process::{Process, tail};
 use crate::{eventually, network};
 
 const CARRIER_TIME: Duration = Duration::from_secs(5);
@@ -28,6 +29,7 @@ impl Lab {
             self.restart_clients()?;
         }
         self.proxies.iter().try_for_each(Process::expect_running)?;
+        self.last_reset = SystemTime::now();
         self.client_host().flush_neighbours()
     }
 
@@ -93,11 +95,30 @@ impl Lab {
             let tail = process.log_tail(SHOWN_LINES);
             parts.push(format!("--- {} ({state})\n{tail}", process.name()));
         }
+        parts.extend(self.router_logs());
         parts.push(format!(
             "--- logs and captures: {}",
             self.run.dir().display()
         ));
         parts.join("\n")
+    }
+
+    /// The last lines of what routers wrote since the last reset; they have ended by now.
+    fn router_logs(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.run.dir()) else {
+            return Vec::new();
+        };
+        let mut parts = Vec::new();
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let changed = path.metadata().and_then(|data| data.modified());
+            let is_fresh = changed.is_ok_and(|time| time >= self.last_reset);
+            if name.starts_with("router-") && name.ends_with(".log") && is_fresh {
+                parts.push(format!("--- {name}\n{}", tail(&path, SHOWN_LINES)));
+            }
+        }
+        parts.sort_unstable();
+        parts
     }
 
     fn restore_pods(&mut self) -> Result<()> {
