@@ -21,6 +21,7 @@ mod refusals;
 mod release;
 mod requests;
 mod restart;
+mod routers;
 mod serving;
 mod untouched;
 mod vips;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         requests::scenarios(),
         release::scenarios(),
         restart::scenarios(),
+        routers::scenarios(),
         serving::scenarios(),
         untouched::scenarios(),
         wire::scenarios(),

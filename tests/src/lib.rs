@@ -25,6 +25,7 @@ pub mod kernel;
 mod kit;
 mod namespace;
 mod network;
+pub mod peer;
 mod pki;
 pub mod pods;
 pub mod probe;

@@ -53,7 +53,7 @@ build() {
 
 # packages: one apt-get call for what is missing. Each program is named with the package it comes from.
 packages() {
-  local program package missing=() seconds=$SECONDS
+  local program package unit missing=() seconds=$SECONDS
   while read -r program package; do
     command -v "$program" >/dev/null || missing+=("$package")
   done <<'LIST'
@@ -66,15 +66,38 @@ tcpdump tcpdump
 tshark tshark
 curl curl
 cc gcc
+/usr/lib/frr/bgpd frr
+bird bird2
+gobgpd gobgpd
 LIST
   [ ${#missing[@]} -eq 0 ] && return
   command -v apt-get >/dev/null || fail "missing: ${missing[*]}; install these packages with this system's package manager"
   [ "$(id -u)" = 0 ] || fail "missing: ${missing[*]}; run 'apt-get install ${missing[*]}' as root"
   printf 'setup: installing %s … ' "${missing[*]}" >&2
   export DEBIAN_FRONTEND=noninteractive
+  without_services
   { apt-get -qq update && apt-get -qq install -y --no-install-recommends "${missing[@]}"; } >/dev/null ||
     fail "apt-get could not install ${missing[*]}; see the lines above"
+  # Nor at the next boot.
+  while read -r package unit; do
+    if [[ " ${missing[*]} " == *" $package "* && -d /run/systemd/system ]]; then
+      systemctl --quiet disable "$unit"
+    fi
+  done <<'LIST'
+frr frr
+bird2 bird
+gobgpd gobgpd
+LIST
   printf '%d s\n' "$((SECONDS - seconds))" >&2
+}
+
+# without_services: packages that come now start nothing: routers run in the lab, not on this machine.
+without_services() {
+  local policy=/usr/sbin/policy-rc.d
+  [ ! -e "$policy" ] || return 0
+  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
 }
 
 case ${1:-all} in

@@ -1,0 +1,103 @@
+//! BIRD 2: one process, told what to do by `birdc`.
+
+mod shown;
+mod text;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use nix::sys::signal::Signal;
+
+use super::instance::Instance;
+use super::{Config, Path, Program, Router, Session};
+use crate::eventually;
+use crate::host::Host;
+
+const START_TIME: Duration = Duration::from_secs(20);
+
+/// A router played by BIRD.
+#[derive(Debug)]
+pub struct Bird {
+    instance: Instance,
+}
+
+impl Bird {
+    /// Start BIRD in a host.
+    pub fn start(host: &Host, config: &Config) -> Result<Self> {
+        let instance = Instance::new(host)?;
+        instance.write("bird.conf", &text::bird(config)?)?;
+        let mut router = Self { instance };
+        router.spawn()?;
+        Ok(router)
+    }
+
+    /// Do as this says instead, without ending sessions that stay as they are.
+    pub fn configure(&self, config: &Config) -> Result<()> {
+        self.instance.write("bird.conf", &text::bird(config)?)?;
+        let said = self.show("configure")?;
+        ensure!(said.contains("Reconfigur"), "it says {said}");
+        Ok(())
+    }
+
+    /// What a birdc command shows.
+    fn show(&self, command: &str) -> Result<String> {
+        let socket = self.instance.path("bird.ctl");
+        let mut all = vec!["birdc", "-s", &socket];
+        all.extend(command.split(' '));
+        self.instance.host().run(&all)
+    }
+
+    fn spawn(&mut self) -> Result<()> {
+        let [conf, socket, pid] =
+            ["bird.conf", "bird.ctl", "bird.pid"].map(|name| self.instance.path(name));
+        let command = ["bird", "-f", "-c", &conf, "-s", &socket, "-P", &pid];
+        self.instance.spawn(&command)?;
+        eventually(START_TIME, "BIRD answers", || {
+            self.instance.expect_running()?;
+            let said = self.show("show status")?;
+            ensure!(said.contains("Daemon is up and running"), "it says {said}");
+            Ok(())
+        })
+    }
+}
+
+impl Router for Bird {
+    fn program(&self) -> Program {
+        Program::Bird
+    }
+
+    fn host(&self) -> &Host {
+        self.instance.host()
+    }
+
+    fn sessions(&self) -> Result<BTreeMap<IpAddr, Session>> {
+        shown::sessions(&self.show("show protocols all")?)
+    }
+
+    fn routes(&self, is_v4: bool) -> Result<BTreeMap<String, Vec<Path>>> {
+        let table = if is_v4 { "master4" } else { "master6" };
+        let peers = shown::peers(&self.show("show protocols all")?);
+        shown::routes(
+            &self.show(&format!("show route table {table} all"))?,
+            &peers,
+        )
+    }
+
+    fn pause(&self) -> Result<()> {
+        self.instance.signal(Signal::SIGSTOP)
+    }
+
+    fn resume(&self) -> Result<()> {
+        self.instance.signal(Signal::SIGCONT)
+    }
+
+    fn kill(&mut self) -> Result<()> {
+        self.instance.kill()
+    }
+
+    fn start_again(&mut self) -> Result<()> {
+        self.spawn()
+    }
+}
