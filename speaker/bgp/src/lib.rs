@@ -8,20 +8,48 @@
 //! ```text
 //! asn  family  prefix  community  attributes     the nouns
 //! wire                                           messages, framing, packing
+//! route_set                                      what is to be told
+//! rules  adj_rib_out                             how, and what has been
+//! connection                                     one TCP connection
+//! peer                                           one configured peer, two connections at most
 //! ```
 #![warn(missing_docs)]
 #![deny(clippy::indexing_slicing)]
 
+#[cfg(test)]
+extern crate self as bgp;
+
 pub mod wire;
 
+mod adj_rib_out;
 mod asn;
 mod attributes;
 mod community;
+mod connection;
 mod family;
+mod jitter;
+mod peer;
+mod per_family;
 mod prefix;
+mod route_set;
+mod rules;
+
+#[cfg(test)]
+#[path = "../tests/pair/far_side.rs"]
+mod far_side;
+#[cfg(test)]
+#[path = "../tests/pair/fixtures.rs"]
+mod fixtures;
 
 pub use crate::asn::{Asn, RouterId};
 pub use crate::attributes::Attributes;
 pub use crate::community::{Community, ExtendedCommunity, LargeCommunity};
 pub use crate::family::{AfiSafi, Families, Family};
+pub use crate::peer::{
+    CloseReason, Config, ConnectError, ConnectionId, Counters, FamilyStatus, Fault, Input,
+    LastError, Mode, Negotiated, Origin, Output, Peer, PeerAsn, Shutdown, State, Status, Why,
+};
+pub use crate::per_family::PerFamily;
 pub use crate::prefix::{Prefix, PrefixError};
+pub use crate::route_set::{Route, RouteSet};
+pub use crate::rules::FamilyWithheld;

@@ -4,6 +4,7 @@
 //! is compared with what it may put out, by a second, plain reading of the rules.
 
 pub mod frames;
+pub mod peer;
 pub mod script;
 pub mod wire;
 

@@ -9,7 +9,6 @@
 //! rfc*         one test for each rule, its section named
 //! cves         what has broken other speakers
 //! oracles      two foreign decoders read what we write
-//! fuzz_corpus  the corpus as seeds of the fuzz targets
 //! ```
 
 #[cfg(test)]
@@ -18,8 +17,6 @@ mod any;
 mod corpus;
 #[cfg(test)]
 mod cves;
-#[cfg(test)]
-mod fuzz_corpus;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]

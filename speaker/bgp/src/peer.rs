@@ -1,0 +1,333 @@
+//! One configured peer: at most two connections to it, and when to make them (RFC 4271 §8).
+//!
+//! ```text
+//!            Start                  dials             connected
+//!   ┌──────┐ ─────▶ ┌────────┐ ───────────▶ ┌─────────┐ ─────────▶ ┌────────────────────────────┐
+//!   │ Idle │        │ Active │              │ Connect │            │ OpenSent      a Connection │
+//!   └──────┘ ◀───── └────────┘ ◀─────────── └─────────┘            │ OpenConfirm   each, two at │
+//!     ▲      Stop    │   failed: 1, 2, 4 … s, up to                │ Established   the most     │
+//!     │              │   connect_retry_time    accepted            └────────────────────────────┘
+//!     │              └───────────────────────────────────────────────▶    │
+//!     └───────────────────────────────────────────────────────────────────┘
+//!        failed: stays idle and refuses connections for 1, 2, 4 … s, or for five
+//!        minutes where the peer sent too many prefixes; then as at the start.
+//!        Closed in OpenSent: to Active instead
+//! ```
+//!
+//! The peer's state is that of its connection that is further. **Waits** double from failure to
+//! failure and begin anew only after a session that stood for a minute, so that a peer that resets
+//! every second is not dialled every second; each is shortened by up to a quarter at random.
+//!
+//! Of RFC 4271's optional attributes these are always on: `PassiveTcpEstablishment` where the mode
+//! says so, `DampPeerOscillations` (the idle wait above), `AutomaticStart` (after a wait) and
+//! `AutomaticStop` (prefix limit). Left out: `DelayOpen`, as there is nothing to be gained by
+//! letting the other side speak first; `TrackTcpState`, which is the driver's; NOTIFICATION
+//! without OPEN, as OPEN is the first thing said on every connection; and, until graceful restart
+//! is there, `CollisionDetectEstablishedState`.
+//!
+//! What is to come has its place: graceful restart adds a capability to `connection/open.rs`, a
+//! line to `collision.rs`, a silent kind of [`Shutdown`], and keeps `AdjRibOut` as it is, whose
+//! End-of-RIB is sent; BFD adds an input that ends every session with Cease/BFD Down, the way
+//! [`Peer::end_all`] does, and one that holds back `dial`.
+
+mod backoff;
+mod collision;
+mod config;
+mod connections;
+mod event;
+mod fault;
+mod status;
+
+use std::collections::VecDeque;
+use std::mem;
+use std::time::{Duration, Instant};
+
+use self::backoff::Backoff;
+pub use self::config::{Config, Mode, PeerAsn};
+use self::connections::{Ending, find};
+pub use self::event::{ConnectionId, Input, Output, Shutdown, State, Why};
+pub use self::fault::{CloseReason, ConnectError, Fault, LastError, Origin};
+pub use self::status::{Counters, FamilyStatus, Negotiated, Status};
+use crate::RouteSet;
+use crate::connection::Connection;
+use crate::jitter::Jitter;
+use crate::per_family::PerFamily;
+use crate::wire::{Error, Notification};
+
+/// How long an attempt to connect may take. On a quiet path it takes milliseconds; this lets TCP
+/// repeat its first segment four times.
+const CONNECT_TIME: Duration = Duration::from_secs(20);
+
+/// The most connections at a time, an attempt included: one from each side.
+const CONNECTIONS: usize = 2;
+
+/// The machine of one peer. Call [`handle`](Self::handle), then [`poll`](Self::poll) until there
+/// is nothing left, then wait for the next input or the [`deadline`](Self::deadline).
+#[derive(Debug)]
+pub struct Peer {
+    config: Config,
+    started: bool,
+    /// None until they are known.
+    desired: Option<RouteSet>,
+    connections: Vec<Connection>,
+    attempt: Option<Attempt>,
+    wait: Option<Wait>,
+    backoff: Backoff,
+    jitter: Jitter,
+    next_dial: u64,
+    state: State,
+    since: Option<Instant>,
+    last_error: Option<LastError>,
+    counters: Counters,
+    established: u64,
+    /// What was last reported as advertised on this session.
+    advertised: Option<PerFamily<usize>>,
+    outbox: VecDeque<Output>,
+}
+
+/// A connection that is being made.
+#[derive(Debug, Clone, Copy)]
+struct Attempt {
+    id: ConnectionId,
+    deadline: Instant,
+}
+
+/// Until when nothing is tried.
+#[derive(Debug, Clone, Copy)]
+enum Wait {
+    /// ConnectRetryTimer: meanwhile the peer may connect.
+    Retry(Instant),
+    /// IdleHoldTimer: meanwhile it is refused.
+    Idle(Instant),
+}
+
+impl Peer {
+    /// A peer that is not started. The same seed gives the same waits; each peer and node has its
+    /// own.
+    pub fn new(config: Config, seed: u64) -> Self {
+        Self {
+            config,
+            started: false,
+            desired: None,
+            connections: Vec::with_capacity(CONNECTIONS),
+            attempt: None,
+            wait: None,
+            backoff: Backoff::default(),
+            jitter: Jitter::new(seed),
+            next_dial: 0,
+            state: State::Idle,
+            since: None,
+            last_error: None,
+            counters: Counters::default(),
+            established: 0,
+            advertised: None,
+            outbox: VecDeque::new(),
+        }
+    }
+
+    /// Takes in what happened at `now`, which never runs backwards.
+    pub fn handle(&mut self, input: Input<'_>, now: Instant) {
+        match input {
+            Input::Start => self.start(now),
+            Input::Stop(shutdown) => self.stop(&shutdown, now),
+            Input::Reconfigure(config) => self.reconfigure(config, now),
+            Input::Desired(desired) => self.set_desired(desired),
+            Input::Connected {
+                connection,
+                local,
+                remote,
+            } => self.connected(connection, local, remote, now),
+            Input::ConnectFailed { connection, error } => {
+                self.connect_failed(connection, error, now);
+            }
+            Input::Accepted {
+                connection,
+                local,
+                remote,
+            } => self.accepted(connection, local, remote, now),
+            Input::Received { connection, bytes } => self.receive(connection, bytes, now),
+            Input::Sent { connection, queued } => {
+                if let Some(connection) = find(&mut self.connections, connection) {
+                    connection.sent(queued, now);
+                }
+            }
+            Input::Closed { connection, reason } => self.closed(connection, reason, now),
+            Input::Timeout => {}
+        }
+        self.expire(now);
+        self.tell(now);
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outbox.pop_front()
+    }
+
+    /// When to call with [`Input::Timeout`]; `None` while there is nothing to wait for. Octets
+    /// that have arrived by then are to be handed in first.
+    pub fn deadline(&self) -> Option<Instant> {
+        let wait = self.wait.map(|wait| match wait {
+            Wait::Retry(until) | Wait::Idle(until) => until,
+        });
+        let attempt = self.attempt.map(|attempt| attempt.deadline);
+        let connections = self.connections.iter().map(Connection::deadline);
+        connections.chain([wait, attempt]).flatten().min()
+    }
+
+    /// Where the peer stands.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// What an operator is shown.
+    pub fn status(&self) -> Status {
+        let further = self.connections.iter().max_by_key(|one| one.state());
+        Status {
+            state: self.state,
+            since: self.since,
+            last_error: self.last_error.clone(),
+            next_attempt: self.wait.map(|wait| match wait {
+                Wait::Retry(until) | Wait::Idle(until) => until,
+            }),
+            negotiated: further.and_then(status::negotiated),
+            families: PerFamily::each(|family| {
+                further.map_or_else(FamilyStatus::default, |one| status::family(one, family))
+            }),
+            counters: self.counters,
+            established: self.established,
+        }
+    }
+
+    fn start(&mut self, now: Instant) {
+        if !self.started {
+            self.started = true;
+            self.backoff.reset();
+            self.begin(Why::Started, now);
+        }
+    }
+
+    fn stop(&mut self, shutdown: &Shutdown, now: Instant) {
+        self.started = false;
+        self.end_all(&cease(shutdown), now);
+        self.note(Why::Stopped, now);
+    }
+
+    /// Ends every session and attempt, and waits for nothing.
+    fn end_all(&mut self, notification: &Notification, now: Instant) {
+        for mut connection in mem::take(&mut self.connections) {
+            connection.notify(notification.clone());
+            self.finish(connection, Ending::Ours, now);
+        }
+        self.give_up_attempt();
+        self.wait = None;
+        self.backoff.reset();
+    }
+
+    fn reconfigure(&mut self, config: Config, now: Instant) {
+        if config == self.config {
+            return;
+        }
+        self.config = config;
+        if !self.config.mode.dials() {
+            self.give_up_attempt();
+        }
+        let outdated = |one: &Connection| one.is_outdated(&self.config);
+        if self.connections.iter().any(outdated) {
+            self.end_all(&Error::OtherConfigurationChange.into(), now);
+        }
+        for connection in &mut self.connections {
+            connection.reconfigure(&self.config);
+        }
+        // Whoever changes a configuration while nothing works wants to see whether it works now.
+        if self.started && self.connections.is_empty() && self.attempt.is_none() {
+            self.backoff.reset();
+            self.begin(Why::Reconfigured, now);
+        }
+    }
+
+    fn set_desired(&mut self, desired: RouteSet) {
+        for connection in &mut self.connections {
+            connection.set_desired(&desired);
+        }
+        self.desired = Some(desired);
+    }
+
+    /// Dials, where the mode says so, and lets the peer connect.
+    fn begin(&mut self, why: Why, now: Instant) {
+        self.wait = None;
+        if self.config.mode.dials() {
+            let id = ConnectionId::Dialed(self.next_dial);
+            self.next_dial += 1;
+            self.outbox.push_back(Output::Connect(id));
+            self.attempt = Some(Attempt {
+                id,
+                deadline: now + CONNECT_TIME,
+            });
+        }
+        self.note(why, now);
+    }
+
+    fn give_up_attempt(&mut self) {
+        if let Some(attempt) = self.attempt.take() {
+            self.outbox.push_back(Output::Close(attempt.id));
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        self.expire_connections(now);
+        if let Some(Attempt { id, deadline }) = self.attempt
+            && deadline <= now
+        {
+            self.outbox.push_back(Output::Close(id));
+            self.connect_failed(id, ConnectError::TimedOut, now);
+        }
+        match self.wait {
+            Some(Wait::Retry(until) | Wait::Idle(until)) if until <= now => {
+                self.begin(Why::RetryDue, now);
+            }
+            Some(Wait::Retry(_) | Wait::Idle(_)) | None => {}
+        }
+    }
+
+    fn record(&mut self, fault: &Fault, now: Instant) {
+        let fault = fault.clone();
+        self.last_error = Some(LastError { at: now, fault });
+    }
+
+    /// Says so if the state is another one now.
+    fn note(&mut self, why: Why, now: Instant) {
+        let to = self.present_state();
+        let from = mem::replace(&mut self.state, to);
+        if from != to {
+            self.since = Some(now);
+            self.outbox
+                .push_back(Output::StateChanged { from, to, why });
+        }
+    }
+
+    fn present_state(&self) -> State {
+        let furthest = self.connections.iter().map(Connection::state).max();
+        match (furthest, self.attempt, self.wait) {
+            (Some(state), _, _) => state,
+            (None, Some(_), _) => State::Connect,
+            (None, None, Some(Wait::Idle(_))) => State::Idle,
+            (None, None, Some(Wait::Retry(_))) => State::Active,
+            (None, None, None) if self.started => State::Active,
+            (None, None, None) => State::Idle,
+        }
+    }
+}
+
+/// RFC 4486, RFC 9003.
+fn cease(shutdown: &Shutdown) -> Notification {
+    match shutdown {
+        Shutdown::Administrative(text) => {
+            Notification::new(Error::AdministrativeShutdown).with_text(text)
+        }
+        Shutdown::Reset(text) => Notification::new(Error::AdministrativeReset).with_text(text),
+        Shutdown::Deconfigured => Notification::new(Error::PeerDeconfigured),
+    }
+}
+
+#[cfg(test)]
+mod tests;
