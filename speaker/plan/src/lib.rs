@@ -14,6 +14,7 @@ mod evidence;
 mod interfaces;
 mod merge;
 mod planner;
+mod reach;
 mod route;
 mod routing;
 mod snapshot;
@@ -24,6 +25,7 @@ mod withheld;
 
 pub use merge::{Attribute, Conflict};
 pub use planner::{Plan, WithheldAddress, plan};
+pub use reach::{NextHops, next_hops, router_id};
 pub use route::{Route, RoutePrefix};
 pub use snapshot::{
     Advertised, Announced, Interface, InterfaceKind, LocalEndpoints, Node, Prefix, Service,
