@@ -1,6 +1,6 @@
 //! `SpeakerStatus`: what one speaker says of itself.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// Most interfaces that a speaker lists: the object must not grow with the number of pods, and
 /// nobody announces on more.
 pub const MAX_INTERFACES: usize = 64;
+
+/// Most BGP sessions that a speaker lists.
+pub const MAX_SESSIONS: usize = 64;
 
 /// Nothing is ordered of a speaker here, so the kind has no `spec`; the derive asks for a struct
 /// to stand where one would be.
@@ -80,6 +83,13 @@ pub struct SpeakerStatusStatus {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["reason"])
     )]
     pub withheld: Vec<WithheldCount>,
+    /// The BGP sessions of this speaker, the first 64 by the name of their BGPPeer.
+    #[serde(default)]
+    #[schemars(
+        length(max = MAX_SESSIONS),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["peer"])
+    )]
+    pub sessions: Vec<SpeakerSession>,
     /// What is amiss on this node, with what to do about it.
     #[serde(default)]
     #[schemars(extend(
@@ -99,6 +109,42 @@ pub struct SpeakerInterface {
     /// Its MAC address, which clients see behind the addresses announced there.
     #[schemars(length(max = 17))]
     pub mac: String,
+}
+
+/// A BGP session with one peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SpeakerSession {
+    /// Name of the BGPPeer.
+    #[schemars(length(min = 1, max = 253))]
+    pub peer: String,
+    /// Whether routes are told.
+    pub state: SessionState,
+    /// Since when it is so.
+    pub since: Time,
+    /// What went wrong last, and what to do about it. It stays while all is well again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
+    pub last_error: Option<String>,
+    /// IPv4 prefixes that the peer has been told.
+    #[serde(default, rename = "advertisedIPv4")]
+    pub advertised_ipv4: i64,
+    /// IPv6 prefixes that the peer has been told.
+    #[serde(default, rename = "advertisedIPv6")]
+    pub advertised_ipv6: i64,
+}
+
+/// How far a BGP session is.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+pub enum SessionState {
+    /// Routes are told.
+    Established,
+    /// There is no session, and it is tried again and again.
+    Connecting,
+    /// None can be tried, for the reason in `lastError`.
+    Refused,
 }
 
 /// How many addresses are withheld for one reason.
