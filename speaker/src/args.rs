@@ -51,6 +51,16 @@ pub struct Args {
         value_name = "NAME"
     )]
     pub load_balancer_classes: Vec<String>,
+
+    /// TCP port where BGP peers connect to us whose BGPPeer says passive; no port is open without
+    /// one. Ports below 1024 need the capability NET_BIND_SERVICE.
+    #[arg(
+        long,
+        env = "SEAMARK_BGP_PORT",
+        default_value_t = 179,
+        value_name = "PORT"
+    )]
+    pub bgp_port: u16,
 }
 
 /// Nobody says which node this is.

@@ -242,10 +242,6 @@ impl Index {
 
     /// The passwords of the peers in force, as far as they are known. A peer that has one in
     /// SpeakerConfig and none here must not be spoken to yet.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "nothing in this process speaks BGP yet")
-    )]
     pub(crate) fn passwords(&self) -> BTreeMap<PeerName, Password> {
         self.passwords.of_peers(self.facts.config.as_deref())
     }

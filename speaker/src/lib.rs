@@ -10,6 +10,7 @@ pub mod args;
 pub mod layer2;
 pub mod run;
 
+mod bgp;
 mod driver;
 mod index;
 mod interfaces;

@@ -15,7 +15,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use runtime::client::Requests;
 
-use crate::layer2;
+use crate::{bgp, layer2};
 
 /// A plan for ten Services takes some microseconds, one for a thousand a quarter of a millisecond.
 const PLAN_SECONDS: [f64; 8] = [25e-6, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 1e-2, 1e-1];
@@ -25,6 +25,7 @@ const PLAN_SECONDS: [f64; 8] = [25e-6, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 1e-2, 1
 pub(crate) struct Metrics {
     pub(crate) plans: PlanMetrics,
     pub(crate) layer2: layer2::Metrics,
+    pub(crate) bgp: bgp::Metrics,
     pub(crate) requests: Requests,
 }
 
@@ -100,6 +101,7 @@ impl Metrics {
         Self {
             plans,
             layer2: layer2::Metrics::register(registry),
+            bgp: bgp::Metrics::register(registry),
             requests,
         }
     }

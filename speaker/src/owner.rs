@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! watches, interfaces ──Event──▶ Index ──facts──▶ plan ──watch (latest)──▶ layer 2 thread
-//!                                                   ├────watch (latest)──▶ routes for BGP peers
+//!                                                   ├────watch (latest)──▶ BGP driver
 //! layer 2 thread ─────Report──▶ Driver ─┐           │
+//! BGP driver ───────Sessions────────────┤           │
 //!                                       └─▶ Standing┴──watch (latest)──▶ status writer
 //! ```
 //!
@@ -17,13 +18,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::bgp::RouterId;
 use model::{InterfaceName, PeerName};
-use plan::{Conflict, Plan, Route, Snapshot, Transition, WithheldAddress};
+use plan::{Conflict, Plan, Snapshot, Transition, WithheldAddress};
 use runtime::admin::{Gate, Health};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::bgp::{self, Peers, Sessions};
 use crate::driver::Driver;
 use crate::index::{Event, Index};
 use crate::layer2;
@@ -47,19 +50,18 @@ const BATCH: usize = 256;
 pub(crate) struct Inlets {
     pub(crate) events: mpsc::Receiver<Event>,
     pub(crate) reports: mpsc::Receiver<layer2::Report>,
+    /// How the BGP peers stand. Its sender lives as long as the driver.
+    pub(crate) sessions: watch::Receiver<Sessions>,
 }
-
-/// For each BGP peer that is to be spoken to, its routes, sorted by prefix. What did not change
-/// since the last one is the very same slice.
-pub(crate) type Routes = Arc<BTreeMap<PeerName, Arc<[Route]>>>;
 
 /// Where results go. A receiver that is slow sees the latest one.
 #[derive(Debug)]
 pub(crate) struct Outlets {
     pub(crate) plans: watch::Sender<layer2::Desired>,
-    pub(crate) routes: watch::Sender<Routes>,
+    pub(crate) peers: watch::Sender<Peers>,
     pub(crate) standing: watch::Sender<Option<Standing>>,
     pub(crate) metrics: PlanMetrics,
+    pub(crate) bgp: bgp::Metrics,
     pub(crate) health: Health,
     /// Opened by the first plan.
     pub(crate) planned: Gate,
@@ -76,6 +78,10 @@ pub(crate) struct Owner {
     withheld: BTreeMap<IpAddr, WithheldAddress>,
     /// What advertisements disagree about, which was said when it began.
     conflicts: BTreeSet<Conflict>,
+    /// Our BGP Identifier where a BGPPeer names none, once the interfaces are known: an address
+    /// that comes or goes later must not end sessions.
+    router_id: Option<RouterId>,
+    sessions: Sessions,
     /// Whether this node's Node object is known to be absent, which was said then.
     homeless: bool,
     /// When the next plan is to be made, if anything has changed since the last.
@@ -94,6 +100,8 @@ impl Owner {
             counts: None,
             withheld: BTreeMap::new(),
             conflicts: BTreeSet::new(),
+            router_id: None,
+            sessions: Sessions::new(),
             homeless: false,
             due: None,
             last: None,
@@ -115,6 +123,11 @@ impl Owner {
                         report.log();
                         self.driver.apply(report);
                     }
+                    self.publish();
+                }
+                Ok(()) = inlets.sessions.changed() => {
+                    self.sessions.clone_from(&inlets.sessions.borrow_and_update());
+                    self.outlets.bgp.show(&self.sessions);
                     self.publish();
                 }
                 Some(()) = some(inlets.events.recv_many(&mut events, BATCH)) => {}
@@ -158,7 +171,11 @@ impl Owner {
     fn plan(&mut self) {
         self.look_for_node();
         let started = Instant::now();
-        let mut plan = plan::plan(self.index.facts());
+        let facts = self.index.facts();
+        let mut plan = plan::plan(facts);
+        if self.router_id.is_none() && !facts.interfaces.is_empty() {
+            self.router_id = bgp::router_id(&facts.interfaces, &facts.node);
+        }
         let took = started.elapsed();
         self.send(&plan);
         tell(self.index.facts(), &plan);
@@ -211,19 +228,44 @@ impl Owner {
             }
             changed
         });
-        self.outlets.routes.send_if_modified(|sent| {
-            let changed = !are_same(sent, &plan.bgp);
+        self.outlets.peers.send_if_modified(|sent| {
+            // Routes that have not changed are the same slice, so that most is compared by address.
+            let peers = self.peers(plan, sent);
+            let changed = **sent != *peers;
             if changed {
-                *sent = Arc::new(plan.bgp.clone());
+                *sent = peers;
             }
             changed
         });
     }
 
+    fn peers(&self, plan: &Plan, before: &Peers) -> Peers {
+        let facts = self.index.facts();
+        let (Some(config), Some(router_id)) = (&facts.config, self.router_id) else {
+            // Without a configuration the plan has no peers that it did not have before.
+            return Arc::clone(before);
+        };
+        let passwords = self.index.passwords();
+        bgp::peers(
+            plan,
+            config,
+            &passwords,
+            &facts.interfaces,
+            router_id,
+            before,
+        )
+    }
+
     /// Gives the status writer what there is to say, once there is anything.
     fn publish(&self) {
         let Some(counts) = &self.counts else { return };
-        let standing = Standing::new(&self.index, counts, &self.driver, &self.conflicts);
+        let standing = Standing::new(
+            &self.index,
+            counts,
+            &self.driver,
+            &self.conflicts,
+            &self.sessions,
+        );
         self.outlets.standing.send_if_modified(|said| {
             let changed = said.as_ref() != Some(&standing);
             if changed {
@@ -244,16 +286,6 @@ impl Owner {
 /// Nothing, for ever, once the senders of a channel are gone.
 async fn some(received: impl Future<Output = usize>) -> Option<()> {
     (received.await > 0).then_some(())
-}
-
-/// Whether each peer has the very slice that it had: what did not change is planned as such.
-fn are_same(
-    sent: &BTreeMap<PeerName, Arc<[Route]>>,
-    planned: &BTreeMap<PeerName, Arc<[Route]>>,
-) -> bool {
-    let mut pairs = sent.iter().zip(planned);
-    sent.len() == planned.len()
-        && pairs.all(|((one, old), (other, new))| one == other && Arc::ptr_eq(old, new))
 }
 
 /// One line for each address that begins or ceases.

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! main thread (one tokio runtime)                              │ thread "layer2" (its own)
+//!   bgp driver ◀─Peers (watch)─┐                               │
+//!         └──Sessions (watch)─▶│                               │
 //!   watch ×7 ──Event──▶ owner ──Desired (watch)────────────────┼─▶ driver ─▶ sockets
 //!   interfaces ─Event──▶  │ ◀──Report (mpsc)───────────────────┼── driver
 //!        ▲────────────────┼─────interfaces (watch)─────────────┼── netlink
@@ -33,7 +35,7 @@ use crate::index::{Event, Index};
 use crate::metrics::Metrics;
 use crate::owner::{Inlets, Outlets, Owner};
 use crate::slim::{SlimEndpointSlice, SlimNode, SlimService, SlimSpeakerStatus};
-use crate::{interfaces, layer2, permission, status};
+use crate::{bgp, interfaces, layer2, permission, status};
 
 /// Events under way from the watches to the owner; when it is full they wait, and so does the API
 /// server.
@@ -45,8 +47,8 @@ const REPORTS: usize = 64;
 /// The owner's loop turns every ten seconds at least.
 const HEALTH_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long the tasks may take to end.
-const GRACE: Duration = Duration::from_secs(1);
+/// How long the tasks may take to end: BGP peers that do not read are waited for for a second.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Why the speaker does not run.
 #[derive(Debug, Error)]
@@ -104,7 +106,8 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
     let (reports, reported) = mpsc::channel(REPORTS);
     let (plans, desired) = watch::channel(layer2::Desired::default());
     let (seen, interfaces) = watch::channel(Arc::default());
-    let (routes, _) = watch::channel(Arc::default());
+    let (peers, asked) = watch::channel(bgp::Peers::default());
+    let (sessions, stand) = watch::channel(bgp::Sessions::default());
     let (standing, standings) = watch::channel(None);
 
     let channels = layer2::Channels {
@@ -119,16 +122,28 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
     let planned = readiness.gate("first plan");
     let outlets = Outlets {
         plans,
-        routes,
+        peers,
         standing,
         metrics: metrics.plans,
+        bgp: metrics.bgp.clone(),
         health: health.clone(),
         planned,
     };
     let inlets = Inlets {
         events: inlet,
         reports: reported,
+        sessions: stand,
     };
+    let settings = bgp::Settings {
+        node: node.clone(),
+        port: args.bgp_port,
+    };
+    let channels = bgp::Channels {
+        peers: asked,
+        sessions,
+        shutdown: shutdown.clone(),
+    };
+    tasks.spawn("bgp", bgp::run(settings, channels, metrics.bgp));
     tasks.spawn(
         "owner",
         Owner::new(index, outlets).run(inlets, shutdown.clone()),

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crds::{MAX_INTERFACES, SpeakerInterface, WithheldCount};
-use model::IpFamily;
+use crds::{MAX_INTERFACES, SessionState, SpeakerInterface, WithheldCount};
+use model::{IpFamily, PeerName};
 use plan::Conflict;
 
+use crate::bgp::Sessions;
 use crate::driver::Driver;
 use crate::index::Index;
 use crate::metrics::Counts;
@@ -30,6 +31,8 @@ pub(crate) struct Standing {
     pub(crate) troubles: Vec<String>,
     /// What BGPAdvertisements disagree about.
     pub(crate) conflicts: Vec<String>,
+    /// How the BGP peers stand.
+    pub(crate) sessions: Sessions,
 }
 
 impl Standing {
@@ -38,6 +41,7 @@ impl Standing {
         counts: &Counts,
         driver: &Driver,
         conflicts: &BTreeSet<Conflict>,
+        sessions: &Sessions,
     ) -> Self {
         let withheld = counts.withheld.iter();
         Self {
@@ -55,7 +59,21 @@ impl Standing {
                 .collect(),
             troubles: driver.troubles(),
             conflicts: named(conflicts),
+            sessions: sessions.clone(),
         }
+    }
+}
+
+impl Standing {
+    /// Whether the same peers have a session, and the same have none.
+    pub(crate) fn has_sessions_as(&self, other: &Self) -> bool {
+        let states = |standing: &Self| -> Vec<(PeerName, SessionState)> {
+            let sessions = standing.sessions.iter();
+            sessions
+                .map(|(peer, session)| (peer.clone(), session.state))
+                .collect()
+        };
+        states(self) == states(other)
     }
 }
 

@@ -11,7 +11,7 @@
 
 mod schedule;
 
-use crds::{SpeakerStatus, SpeakerStatusSpec, SpeakerStatusStatus};
+use crds::{MAX_SESSIONS, SpeakerSession, SpeakerStatus, SpeakerStatusSpec, SpeakerStatusStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, OwnerReference, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams, PostParams};
@@ -22,6 +22,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use crate::bgp::Sessions;
 use crate::standing::Standing;
 use schedule::{Schedule, Step};
 
@@ -174,8 +175,23 @@ fn status(standing: &Standing, conditions: Vec<Condition>) -> SpeakerStatusStatu
         announced_ipv4: standing.announced_v4,
         announced_ipv6: standing.announced_v6,
         withheld: standing.withheld.clone(),
+        sessions: sessions(&standing.sessions),
         conditions,
     }
+}
+
+fn sessions(sessions: &Sessions) -> Vec<SpeakerSession> {
+    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let sessions = sessions.iter().take(MAX_SESSIONS);
+    let sessions = sessions.map(|(peer, session)| SpeakerSession {
+        peer: peer.as_str().to_owned(),
+        state: session.state,
+        since: Time(session.since),
+        last_error: session.last_error.clone(),
+        advertised_ipv4: count(session.advertised.v4),
+        advertised_ipv6: count(session.advertised.v6),
+    });
+    sessions.collect()
 }
 
 /// What is amiss, with what to do about it.

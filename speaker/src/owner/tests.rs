@@ -14,7 +14,8 @@ struct Rig {
     events: mpsc::Sender<Event>,
     reports: mpsc::Sender<layer2::Report>,
     plans: watch::Receiver<layer2::Desired>,
-    routes: watch::Receiver<Routes>,
+    peers: watch::Receiver<Peers>,
+    sessions: watch::Sender<Sessions>,
     standing: watch::Receiver<Option<Standing>>,
     registry: Registry,
 }
@@ -23,14 +24,17 @@ fn rig() -> Rig {
     let (events, inlet) = mpsc::channel(BATCH);
     let (reports, reported) = mpsc::channel(BATCH);
     let (plans, desired) = watch::channel(layer2::Desired::default());
-    let (routes, routed) = watch::channel(Routes::default());
+    let (peers, asked) = watch::channel(Peers::default());
+    let (sessions, seen) = watch::channel(Sessions::default());
     let (standing, standings) = watch::channel(None);
     let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
     let outlets = Outlets {
         plans,
-        routes,
+        peers,
         standing,
-        metrics: Metrics::register(&mut registry).plans,
+        metrics: metrics.plans,
+        bgp: metrics.bgp,
         health: Health::new(Duration::MAX),
         planned: Readiness::default().gate("first plan"),
     };
@@ -39,13 +43,15 @@ fn rig() -> Rig {
     let inlets = Inlets {
         events: inlet,
         reports: reported,
+        sessions: seen,
     };
     tokio::spawn(Owner::new(index, outlets).run(inlets, CancellationToken::new()));
     Rig {
         events,
         reports,
         plans: desired,
-        routes: routed,
+        peers: asked,
+        sessions,
         standing: standings,
         registry,
     }
@@ -203,32 +209,11 @@ async fn a_set_that_did_not_change_is_shared_with_the_plan_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_peers_there_is_nothing_to_route() {
+async fn without_peers_nobody_is_spoken_to() {
     let rig = Rig::planned(&Objects::of(&["n1"])).await;
-    assert!(!rig.routes.has_changed().unwrap());
+    assert!(!rig.peers.has_changed().unwrap());
     assert_eq!(rig.metric("seamark_bgp_advertised{family=\"ipv4\"}"), "0");
     assert_eq!(rig.metric("seamark_bgp_conflicts"), "0");
-}
-
-#[test]
-fn routes_are_sent_when_a_peer_or_its_slice_is_another() {
-    let peers = |routes: &[(&str, &Arc<[Route]>)]| -> BTreeMap<PeerName, Arc<[Route]>> {
-        let peers = routes.iter();
-        peers
-            .map(|(name, routes)| (PeerName::new(*name), Arc::clone(routes)))
-            .collect()
-    };
-    let route = |vip: &str| Route {
-        prefix: plan::RoutePrefix::host(vip.parse().unwrap()),
-        attributes: Arc::default(),
-    };
-    let [v4, v6] = VIPS.map(|vip| -> Arc<[Route]> { Arc::new([route(vip)]) });
-    let sent = peers(&[("left", &v4), ("right", &v4)]);
-    assert!(are_same(&sent, &peers(&[("left", &v4), ("right", &v4)])));
-    assert!(!are_same(&sent, &peers(&[("left", &v4), ("right", &v6)])));
-    assert!(!are_same(&sent, &peers(&[("left", &v4), ("third", &v4)])));
-    assert!(!are_same(&sent, &peers(&[("left", &v4)])));
-    assert!(!are_same(&peers(&[]), &sent));
 }
 
 #[tokio::test(start_paused = true)]
@@ -269,4 +254,27 @@ async fn a_withheld_address_is_counted_by_its_reason() {
     );
     let standing = rig.standing.borrow().clone().unwrap();
     assert_eq!(standing.withheld[0].reason, "NotInLedger");
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_a_peer_stands_is_shown_as_it_changes() {
+    let mut rig = Rig::planned(&Objects::of(&["n1"])).await;
+    let peer = PeerName::new("tor-1");
+    let session = bgp::Session {
+        state: crds::SessionState::Established,
+        since: k8s_openapi::jiff::Timestamp::UNIX_EPOCH,
+        last_error: None,
+        advertised: ::bgp::PerFamily { v4: 2, v6: 1 },
+        received: ::bgp::PerFamily::default(),
+        established: 1,
+    };
+    let sessions = Sessions::from([(peer, session)]);
+    rig.standing.mark_unchanged();
+    rig.sessions.send(sessions.clone()).unwrap();
+    rig.standing.changed().await.unwrap();
+    let standing = rig.standing.borrow().clone().unwrap();
+    assert_eq!(standing.sessions, sessions);
+    assert_eq!(rig.metric("seamark_bgp_session_up{peer=\"tor-1\"}"), "1");
+    let told = "seamark_bgp_prefixes_advertised{peer=\"tor-1\",family=\"ipv4\"}";
+    assert_eq!(rig.metric(told), "2");
 }

@@ -57,6 +57,7 @@ impl Schedule {
         }
         let urgent = written.troubles != standing.troubles
             || written.conflicts != standing.conflicts
+            || !written.has_sessions_as(standing)
             || written.config_generation.is_none() != standing.config_generation.is_none();
         if urgent {
             return Step::Apply;

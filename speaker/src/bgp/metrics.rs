@@ -1,0 +1,104 @@
+//! What is counted of BGP. The figures of sessions are those that SpeakerStatus shows.
+
+use crds::SessionState;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::Sessions;
+
+/// See the texts in [`Metrics::register`].
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    up: Family<PeerLabels, Gauge>,
+    established: Family<PeerLabels, Gauge>,
+    advertised: Family<RouteLabels, Gauge>,
+    received: Family<RouteLabels, Gauge>,
+    panics: Counter,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PeerLabels {
+    peer: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    peer: String,
+    family: &'static str,
+}
+
+impl Metrics {
+    /// Metrics that are shown under the names in this function.
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            up: Family::default(),
+            established: Family::default(),
+            advertised: Family::default(),
+            received: Family::default(),
+            panics: Counter::default(),
+        };
+        registry.register(
+            "seamark_bgp_session_up",
+            "1 if the session with the peer is established, else 0",
+            metrics.up.clone(),
+        );
+        registry.register(
+            "seamark_bgp_sessions_established",
+            "How often a session with the peer was established since it was configured",
+            metrics.established.clone(),
+        );
+        registry.register(
+            "seamark_bgp_prefixes_advertised",
+            "Prefixes that the peer has been told, by family",
+            metrics.advertised.clone(),
+        );
+        registry.register(
+            "seamark_bgp_prefixes_received",
+            "Prefixes that the peer has told us, and that nobody uses, by family",
+            metrics.received.clone(),
+        );
+        registry.register(
+            "seamark_bgp_panics",
+            "Peers' tasks that panicked, each of which cost one session",
+            metrics.panics.clone(),
+        );
+        metrics
+    }
+
+    /// Shows the sessions as they stand, and forgets those that are gone.
+    pub(crate) fn show(&self, sessions: &Sessions) {
+        self.up.clear();
+        self.established.clear();
+        self.advertised.clear();
+        self.received.clear();
+        for (peer, session) in sessions {
+            let labels = PeerLabels {
+                peer: peer.as_str().to_owned(),
+            };
+            let up = session.state == SessionState::Established;
+            self.up.get_or_create(&labels).set(up.into());
+            let established = i64::try_from(session.established).unwrap_or(i64::MAX);
+            self.established.get_or_create(&labels).set(established);
+            for (gauges, numbers) in [
+                (&self.advertised, session.advertised),
+                (&self.received, session.received),
+            ] {
+                for (family, number) in [("ipv4", numbers.v4), ("ipv6", numbers.v6)] {
+                    let labels = RouteLabels {
+                        peer: peer.as_str().to_owned(),
+                        family,
+                    };
+                    let number = i64::try_from(number).unwrap_or(i64::MAX);
+                    gauges.get_or_create(&labels).set(number);
+                }
+            }
+        }
+    }
+
+    pub(super) fn panicked(&self) {
+        self.panics.inc();
+    }
+}

@@ -1,0 +1,305 @@
+//! The task of one peer: moves octets, deadlines and desired routes between the [`bgp::Peer`]
+//! machine and its TCP connections. What is to be done is the machine's to say.
+//!
+//! ```text
+//! driver ──Desired (watch, latest)──▶ ┌──────────┐ ──▶ dial ──▶ Socket ─▶ TCP
+//! listener ──TcpStream (mpsc)───────▶ │ bgp::Peer│ ◀── Event ────┘
+//!                     deadline ─────▶ └──────────┘ ──Session (watch)──▶ owner: status, metrics
+//! ```
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bgp::{ConnectionId, Input, Output, RouteSet, Shutdown};
+use k8s_openapi::jiff::Timestamp;
+use model::{NodeName, PeerName};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{info, warn};
+
+use super::routes::route_set;
+use super::session::Session;
+use super::socket::{Event, Socket};
+use super::transport::{self, Transport};
+use super::{Desired, Sessions};
+
+/// With nothing due the loop still turns now and then.
+const REST: Duration = Duration::from_secs(3600);
+
+/// How a peer's task is tied to the others.
+pub(super) struct Channels {
+    /// What is wanted of the peer; the task ends when the sender is dropped.
+    pub(super) desired: watch::Receiver<Desired>,
+    /// Connections that the peer made.
+    pub(super) accepted: mpsc::Receiver<TcpStream>,
+    pub(super) sessions: watch::Sender<Sessions>,
+    pub(super) shutdown: CancellationToken,
+}
+
+/// See the module's text.
+pub(super) struct Task {
+    name: PeerName,
+    node: NodeName,
+    channels: Channels,
+    machine: bgp::Peer,
+    /// `None` while no session can be tried.
+    transport: Option<Transport>,
+    dials: BTreeMap<ConnectionId, AbortOnDropHandle<()>>,
+    sockets: BTreeMap<ConnectionId, Socket>,
+    /// Connections that say their last words.
+    farewells: JoinSet<()>,
+    outlet: mpsc::UnboundedSender<Event>,
+    routes: RouteSet,
+    accepted: u64,
+}
+
+/// Runs until the peer is wanted no more, or everything ends; the sessions are closed in order.
+pub(super) async fn run(name: PeerName, node: NodeName, seed: u64, channels: Channels) {
+    let (outlet, mut events) = mpsc::unbounded_channel();
+    let desired = channels.desired.borrow().clone();
+    let config = transport::config(&desired, &node);
+    let mut task = Task {
+        name,
+        node,
+        channels,
+        machine: bgp::Peer::new(config, seed),
+        transport: None,
+        dials: BTreeMap::new(),
+        sockets: BTreeMap::new(),
+        farewells: JoinSet::new(),
+        outlet,
+        routes: RouteSet::default(),
+        accepted: 0,
+    };
+    task.channels.desired.mark_changed();
+    let farewell = task.serve(&mut events).await;
+    task.feed(Input::Stop(farewell));
+    task.sockets.clear();
+    while task.farewells.join_next().await.is_some() {}
+}
+
+impl Task {
+    /// Returns when it is time to go, with what the peer is to be told.
+    async fn serve(&mut self, events: &mut mpsc::UnboundedReceiver<Event>) -> Shutdown {
+        loop {
+            let now = Instant::now();
+            let deadline = self
+                .machine
+                .deadline()
+                .map_or(now + REST, Instant::from_std);
+            tokio::select! {
+                biased;
+                () = self.channels.shutdown.cancelled() => {
+                    let text = format!("the speaker on {} ends", self.node);
+                    return Shutdown::Administrative(text);
+                }
+                changed = self.channels.desired.changed() => {
+                    if changed.is_err() {
+                        return Shutdown::Deconfigured;
+                    }
+                    let desired = self.channels.desired.borrow_and_update().clone();
+                    self.apply(&desired);
+                }
+                Some(event) = events.recv() => self.take(event),
+                Some(stream) = self.channels.accepted.recv() => self.accept(stream),
+                () = sleep_until(deadline) => self.feed(Input::Timeout),
+                Some(_) = self.farewells.join_next() => {}
+            }
+        }
+    }
+
+    /// Makes what is wanted so. Another way to the peer is another session; everything else the
+    /// machine compares with what it has.
+    fn apply(&mut self, desired: &Desired) {
+        let config = transport::config(desired, &self.node);
+        match Transport::of(desired) {
+            Ok(transport) => {
+                if self.transport.as_ref().is_some_and(|old| *old != transport) {
+                    self.feed(Input::Stop(Shutdown::Reset(
+                        "configuration changed".to_owned(),
+                    )));
+                }
+                self.transport = Some(transport);
+                self.routes = route_set(&desired.routes, &self.routes);
+                self.feed(Input::Reconfigure(config));
+                self.feed(Input::Desired(self.routes.clone()));
+                self.feed(Input::Start);
+            }
+            Err(unfit) => {
+                let reason = runtime::log::chain(&unfit);
+                warn!(peer = %self.name, reason, "no session can be tried");
+                self.transport = None;
+                self.feed(Input::Stop(Shutdown::Deconfigured));
+                self.show(Session::refused(reason, Timestamp::now()));
+            }
+        }
+    }
+
+    fn accept(&mut self, stream: TcpStream) {
+        let (Some(transport), Ok(local), Ok(remote)) =
+            (&self.transport, stream.local_addr(), stream.peer_addr())
+        else {
+            return;
+        };
+        if let Err(error) = sys::tcp::apply(&stream, &transport.options) {
+            warn!(peer = %self.name, error = %error, "cannot set up a connection of the peer");
+            return;
+        }
+        let connection = ConnectionId::Accepted(self.accepted);
+        self.accepted += 1;
+        let socket = Socket::start(connection, stream, &self.outlet);
+        self.sockets.insert(connection, socket);
+        self.feed(Input::Accepted {
+            connection,
+            local: local.ip().to_canonical(),
+            remote: remote.ip().to_canonical(),
+        });
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Opened(connection, stream) => self.opened(connection, stream),
+            Event::Failed(connection, error) => {
+                if self.dials.remove(&connection).is_some() {
+                    let error = transport::connect_error(&error);
+                    self.feed(Input::ConnectFailed { connection, error });
+                }
+            }
+            Event::Received(connection, bytes, _place) => {
+                if self.sockets.contains_key(&connection) {
+                    let bytes = &bytes;
+                    self.feed(Input::Received { connection, bytes });
+                }
+            }
+            Event::Sent(connection, bytes) => {
+                if let Some(socket) = self.sockets.get_mut(&connection) {
+                    let queued = socket.sent(bytes);
+                    self.feed(Input::Sent { connection, queued });
+                }
+            }
+            Event::Closed(connection, error) => {
+                if self.sockets.remove(&connection).is_some() {
+                    let reason = transport::close_reason(error.as_ref());
+                    self.feed(Input::Closed { connection, reason });
+                }
+            }
+        }
+    }
+
+    fn opened(&mut self, connection: ConnectionId, stream: TcpStream) {
+        if self.dials.remove(&connection).is_none() {
+            return;
+        }
+        match (stream.local_addr(), stream.peer_addr()) {
+            (Ok(local), Ok(remote)) => {
+                let socket = Socket::start(connection, stream, &self.outlet);
+                self.sockets.insert(connection, socket);
+                self.feed(Input::Connected {
+                    connection,
+                    local: local.ip(),
+                    remote: remote.ip(),
+                });
+            }
+            // It broke before it could be used.
+            (Err(error), _) | (_, Err(error)) => {
+                let error = bgp::ConnectError::Other(error.to_string());
+                self.feed(Input::ConnectFailed { connection, error });
+            }
+        }
+    }
+
+    /// One input, and everything that follows from it.
+    fn feed(&mut self, input: Input<'_>) {
+        self.machine.handle(input, Instant::now().into_std());
+        let mut changed = false;
+        while let Some(output) = self.machine.poll() {
+            match output {
+                Output::Connect(connection) => self.dial(connection),
+                Output::Transmit { connection, bytes } => {
+                    if let Some(socket) = self.sockets.get_mut(&connection) {
+                        socket.transmit(bytes);
+                    }
+                }
+                Output::Close(connection) => {
+                    self.dials.remove(&connection);
+                    if let Some(socket) = self.sockets.remove(&connection) {
+                        self.farewells.spawn(socket.flush());
+                    }
+                }
+                Output::StateChanged { from, to, why } => {
+                    changed = true;
+                    self.tell(from, to, &why);
+                }
+                Output::Advertised(_) => changed = true,
+            }
+        }
+        if changed {
+            self.show(Session::of(&self.machine.status(), Timestamp::now()));
+        }
+    }
+
+    fn dial(&mut self, connection: ConnectionId) {
+        let Some(transport) = self.transport.clone() else {
+            return;
+        };
+        let outlet = self.outlet.clone();
+        let dial = tokio::spawn(async move {
+            let Transport {
+                remote,
+                source,
+                options,
+            } = transport;
+            let event = match sys::tcp::dial(remote, source, &options).await {
+                Ok(stream) => Event::Opened(connection, stream),
+                Err(error) => Event::Failed(connection, error),
+            };
+            // Nobody asks any more.
+            let _ = outlet.send(event);
+        });
+        self.dials.insert(connection, AbortOnDropHandle::new(dial));
+    }
+
+    /// A session that begins or ends is a line for people, each step on the way one for who asks.
+    fn tell(&self, from: bgp::State, to: bgp::State, why: &bgp::Why) {
+        let peer = &self.name;
+        match (from, to, why) {
+            (_, bgp::State::Established, _) => {
+                info!(%peer, %from, %to, "BGP session established");
+            }
+            (bgp::State::Established, _, _) => {
+                warn!(%peer, %from, %to, reason = %why, "BGP session ended");
+            }
+            (_, _, bgp::Why::Failed(fault)) if self.is_news(fault) => {
+                let advice = fault.advice().unwrap_or_default();
+                warn!(%peer, %from, %to, reason = %why, advice, "no BGP session yet, trying again");
+            }
+            (_, _, _) => {
+                tracing::debug!(%peer, %from, %to, reason = %why, "BGP state changed");
+            }
+        }
+    }
+
+    /// Whether the last that was shown of the peer says something else.
+    fn is_news(&self, fault: &bgp::Fault) -> bool {
+        let shown = self.channels.sessions.borrow();
+        let said = shown.get(&self.name);
+        let said = said.and_then(|session| session.last_error.as_ref());
+        !said.is_some_and(|said| said.starts_with(&fault.to_string()))
+    }
+
+    fn show(&self, session: Session) {
+        self.channels.sessions.send_if_modified(|sessions| {
+            let before = sessions.get(&self.name);
+            let session = session.after(before);
+            let changed = before != Some(&session);
+            if changed {
+                sessions.insert(self.name.clone(), session);
+            }
+            changed
+        });
+    }
+}

@@ -1,0 +1,79 @@
+//! What there is to say of a peer, in the words of status and metrics.
+
+use bgp::{Family, FamilyStatus, PerFamily, State, Status};
+use crds::SessionState;
+use k8s_openapi::jiff::Timestamp;
+
+/// A peer as SpeakerStatus and metrics show it. Two are equal if nothing changed that is shown: the
+/// steps of an attempt to connect are none of it, as a peer that is away would be written for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Session {
+    pub(crate) state: SessionState,
+    /// Since when it is so.
+    pub(crate) since: Timestamp,
+    /// What went wrong last, and what to do about it. It stays while all is well again.
+    pub(crate) last_error: Option<String>,
+    /// Prefixes that the peer has been told.
+    pub(crate) advertised: PerFamily<usize>,
+    /// Prefixes that the peer has told us, and that nobody uses.
+    pub(crate) received: PerFamily<usize>,
+    /// How often a session was established.
+    pub(crate) established: u64,
+}
+
+impl Session {
+    /// As the machine sees itself now.
+    pub(super) fn of(status: &Status, now: Timestamp) -> Self {
+        let each = |number: fn(&FamilyStatus) -> usize| {
+            PerFamily::each(|family| number(status.families.of(family)))
+        };
+        Self {
+            state: match status.state {
+                State::Established => SessionState::Established,
+                State::Idle
+                | State::Active
+                | State::Connect
+                | State::OpenSent
+                | State::OpenConfirm => SessionState::Connecting,
+            },
+            since: now,
+            last_error: trouble(status),
+            advertised: each(|family| family.advertised),
+            received: each(|family| family.received),
+            established: status.established,
+        }
+    }
+
+    /// No session can be tried, and why.
+    pub(super) fn refused(why: String, now: Timestamp) -> Self {
+        Self {
+            state: SessionState::Refused,
+            since: now,
+            last_error: Some(why),
+            advertised: PerFamily::default(),
+            received: PerFamily::default(),
+            established: 0,
+        }
+    }
+
+    /// The same, since when it has been so after `before`.
+    pub(super) fn after(self, before: Option<&Self>) -> Self {
+        let same = before.filter(|before| before.state == self.state);
+        let since = same.map_or(self.since, |before| before.since);
+        Self { since, ..self }
+    }
+}
+
+/// A family that an established session is not told, with the reason, or else the last error.
+fn trouble(status: &Status) -> Option<String> {
+    let families = [Family::Ipv4Unicast, Family::Ipv6Unicast];
+    let withheld = families.into_iter().filter_map(|family| {
+        let why = status.families.of(family).withheld?;
+        Some(format!("{family}: {why}"))
+    });
+    let withheld: Vec<String> = withheld.collect();
+    if withheld.is_empty() {
+        return status.last_error.as_ref().map(ToString::to_string);
+    }
+    Some(withheld.join("; "))
+}

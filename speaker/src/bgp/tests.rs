@@ -1,0 +1,174 @@
+//! From what is planned to what the machine and its connections are given.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU8;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bgp::{Attributes, Community, LargeCommunity, Mode, Prefix, RouteSet, RouterId};
+use model::{BgpAttributes, BgpPeer, NodeName, Password, PasswordKey, PeerName, SpeakerConfig};
+use plan::{NextHops, Plan, Route, RoutePrefix};
+use sys::tcp::Hops;
+
+use super::routes::route_set;
+use super::transport::{self, Transport};
+use super::{Desired, Peers, Secret, peers};
+
+fn peer() -> BgpPeer {
+    BgpPeer {
+        name: PeerName::new("tor-1"),
+        my_asn: 64_513,
+        peer_asn: model::PeerAsn::Exactly(64_512),
+        address: "10.99.0.1".parse().unwrap(),
+        port: 179,
+        source_address: None,
+        router_id: None,
+        node_selectors: Vec::new(),
+        hold_time: Duration::from_secs(90),
+        keepalive_time: None,
+        connect_time: None,
+        ebgp_multi_hop: false,
+        ttl_security: false,
+        password: None,
+        role: None,
+        max_prefixes: 10_000,
+        address_families: vec![model::IpFamily::V4, model::IpFamily::V6],
+        passive: false,
+        vrf: None,
+        requires: Vec::new(),
+    }
+}
+
+fn router_id() -> RouterId {
+    RouterId::from("10.99.0.11".parse().unwrap()).unwrap()
+}
+
+fn desired(settings: BgpPeer, secret: Secret) -> Desired {
+    Desired {
+        settings,
+        secret,
+        router_id: router_id(),
+        next_hops: NextHops::default(),
+        routes: Arc::default(),
+    }
+}
+
+fn hops(change: impl FnOnce(&mut BgpPeer)) -> Hops {
+    let mut settings = peer();
+    change(&mut settings);
+    let desired = desired(settings, Secret::None);
+    Transport::of(&desired).unwrap().options.hops
+}
+
+#[test]
+fn an_external_peer_is_on_our_link_unless_it_is_said_to_be_further_away() {
+    assert_eq!(hops(|_| {}), Hops::Direct);
+    assert_eq!(
+        hops(|peer| peer.peer_asn = model::PeerAsn::External),
+        Hops::Direct
+    );
+    assert_eq!(hops(|peer| peer.ebgp_multi_hop = true), Hops::Any);
+    assert_eq!(
+        hops(|peer| peer.peer_asn = model::PeerAsn::Internal),
+        Hops::Any
+    );
+    assert_eq!(
+        hops(|peer| peer.peer_asn = model::PeerAsn::Exactly(64_513)),
+        Hops::Any
+    );
+    let secured = Hops::Secured(NonZeroU8::MIN);
+    assert_eq!(hops(|peer| peer.ttl_security = true), secured);
+}
+
+#[test]
+fn a_peer_whose_password_is_not_known_is_not_spoken_to() {
+    let refused = Transport::of(&desired(peer(), Secret::Missing)).unwrap_err();
+    assert!(refused.to_string().contains("password"), "{refused}");
+    let empty = Secret::Known(Password::new(""));
+    assert!(Transport::of(&desired(peer(), empty)).is_err());
+    let known = Secret::Known(Password::new("s3cret"));
+    let transport = Transport::of(&desired(peer(), known)).unwrap();
+    assert!(transport.options.md5.is_some());
+}
+
+#[test]
+fn the_machine_is_given_what_the_peer_asks_for() {
+    let node = NodeName::new("n1");
+    let config = transport::config(&desired(peer(), Secret::None), &node);
+    assert_eq!(config.router_id, router_id());
+    assert_eq!(config.mode, Mode::Dial);
+    assert_eq!(config.hostname, "n1");
+    let mut settings = peer();
+    settings.router_id = Some("192.0.2.1".parse().unwrap());
+    settings.passive = true;
+    settings.address_families = vec![model::IpFamily::V6];
+    let config = transport::config(&desired(settings, Secret::None), &node);
+    assert_eq!(config.router_id.to_string(), "192.0.2.1");
+    assert_eq!(config.mode, Mode::Passive);
+    assert!(config.families.contains(bgp::Family::Ipv6Unicast));
+    assert!(!config.families.contains(bgp::Family::Ipv4Unicast));
+}
+
+fn route(vip: &str, attributes: &Arc<BgpAttributes>) -> Route {
+    Route {
+        prefix: RoutePrefix::host(vip.parse().unwrap()),
+        attributes: Arc::clone(attributes),
+    }
+}
+
+#[test]
+fn routes_keep_their_meaning() {
+    let planned = Arc::new(BgpAttributes {
+        local_pref: Some(200),
+        med: Some(7),
+        as_path_prepend: 2,
+        communities: [
+            model::Community::Standard(64_512 << 16 | 1),
+            model::Community::Large(64_512, 1, 2),
+        ]
+        .into(),
+    });
+    let routes = [route("10.97.0.1", &planned), route("fd97::1", &planned)];
+    let set = route_set(&routes, &RouteSet::default());
+    let attributes = Arc::new(Attributes {
+        multi_exit_disc: Some(7),
+        local_pref: Some(200),
+        as_path_prepend: 2,
+        communities: vec![Community::new(64_512, 1)],
+        extended_communities: Vec::new(),
+        large_communities: vec![LargeCommunity {
+            global: 64_512,
+            local1: 1,
+            local2: 2,
+        }],
+    });
+    let expected = ["10.97.0.1", "fd97::1"].map(|vip| bgp::Route {
+        prefix: Prefix::host(vip.parse().unwrap()),
+        attributes: Arc::clone(&attributes),
+    });
+    assert_eq!(set, RouteSet::build(expected, &RouteSet::default()));
+}
+
+#[test]
+fn a_peer_keeps_its_settings_while_the_plan_has_it_and_the_configuration_does_not() {
+    let plan = Plan {
+        bgp: BTreeMap::from([(PeerName::new("tor-1"), Arc::default())]),
+        ..Plan::default()
+    };
+    let mut settings = peer();
+    settings.password = Some(PasswordKey::of(&settings.name));
+    let config = SpeakerConfig {
+        bgp_peers: vec![settings],
+        ..SpeakerConfig::default()
+    };
+    let none = BTreeMap::new();
+    let first = peers(&plan, &config, &none, &[], router_id(), &Peers::default());
+    assert_eq!(first[&PeerName::new("tor-1")].secret, Secret::Missing);
+    let known = BTreeMap::from([(PeerName::new("tor-1"), Password::new("s3cret"))]);
+    let second = peers(&plan, &config, &known, &[], router_id(), &first);
+    let secret = Secret::Known(Password::new("s3cret"));
+    assert_eq!(second[&PeerName::new("tor-1")].secret, secret);
+    let gone = SpeakerConfig::default();
+    let third = peers(&plan, &gone, &known, &[], router_id(), &second);
+    assert_eq!(third, second);
+}
