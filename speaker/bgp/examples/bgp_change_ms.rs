@@ -176,7 +176,7 @@ fn routes(attributes: &Arc<Attributes>) -> impl Iterator<Item = Route> {
 }
 
 fn prefix(n: u32) -> Prefix {
-    let address: IpAddr = if n % 2 == 0 {
+    let address: IpAddr = if n.is_multiple_of(2) {
         Ipv4Addr::from_bits(0x0a00_0000 + n / 2).into()
     } else {
         Ipv6Addr::from_bits((0xfd99 << 112) + u128::from(n / 2)).into()
