@@ -417,7 +417,7 @@ impl World {
             Effect::WriteConditions(kind, name, conditions) => {
                 self.keep_conditions(kind, &name, conditions)
             }
-            Effect::WriteSpeakerSecret(change) => self.keep_secret(*change),
+            Effect::WriteSpeakerSecret(change) => self.keep_secret(&change),
         }
     }
 
@@ -452,7 +452,7 @@ impl World {
         }
     }
 
-    fn keep_secret(&mut self, change: SecretChange) -> Outcome {
+    fn keep_secret(&mut self, change: &SecretChange) -> Outcome {
         let object = format!("Secret/{SPEAKER_SECRET_NAME}");
         let known = self.secrets.get(SPEAKER_SECRET_NAME);
         if known.and_then(ResourceExt::resource_version) != change.resource_version {

@@ -46,8 +46,8 @@ fn parse_peers(peers: &[&BGPPeer]) -> Parsed {
     super::super::parse(&objects, &Last::default())
 }
 
-fn parse_peer(fields: Value) -> Parsed {
-    parse_peers(&[&peer("tor", 1, &fields)])
+fn parse_peer(fields: &Value) -> Parsed {
+    parse_peers(&[&peer("tor", 1, fields)])
 }
 
 fn parse_advertisement(fields: Value, communities: &[&Community]) -> Parsed {
@@ -75,7 +75,7 @@ fn names(parsed: &Parsed) -> Vec<&str> {
 
 #[test]
 fn a_peer_with_every_field_means_what_it_says() {
-    let parsed = parse_peer(json!({
+    let parsed = parse_peer(&json!({
         "myASN": 4_200_000_000_u32,
         "peerAddress": "2001:db8::1",
         "peerPort": 1790,
@@ -122,7 +122,7 @@ fn a_peer_with_every_field_means_what_it_says() {
 
 #[test]
 fn what_a_peer_does_not_say_has_its_default() {
-    let parsed = parse_peer(json!({ "peerASN": null, "dynamicASN": "external" }));
+    let parsed = parse_peer(&json!({ "peerASN": null, "dynamicASN": "external" }));
     let peer = &parsed.config.bgp_peers[0];
     assert_eq!(peer.peer_asn, PeerAsn::External);
     assert_eq!((peer.port, peer.max_prefixes), (179, 10_000));
@@ -146,7 +146,7 @@ fn either_time_gives_the_other_one() {
         (json!({ "holdTime": "0s", "keepaliveTime": "0s" }), 0, None),
         (json!({ "keepaliveTime": "0s" }), 0, None),
     ] {
-        let parsed = parse_peer(fields.clone());
+        let parsed = parse_peer(&fields);
         let peer = &parsed.config.bgp_peers[0];
         let expected = (Duration::from_secs(hold), keepalive);
         assert_eq!((peer.hold_time, peer.keepalive_time), expected, "{fields}");
@@ -155,7 +155,7 @@ fn either_time_gives_the_other_one() {
 
 #[test]
 fn every_problem_of_a_peer_is_reported() {
-    let parsed = parse_peer(json!({
+    let parsed = parse_peer(&json!({
         "myASN": 0,
         "dynamicASN": "internal",
         "peerAddress": "fe80::1",
@@ -222,7 +222,7 @@ fn fields_that_contradict_each_other_are_refused() {
             ("spec.keepaliveTime", "KeepaliveTooLong"),
         ),
     ] {
-        let parsed = parse_peer(fields);
+        let parsed = parse_peer(&fields);
         assert_eq!(found(&parsed), [expected]);
         assert_eq!(parsed.config.bgp_peers, []);
     }
@@ -275,7 +275,7 @@ fn a_peer_that_is_refused_stays_as_it_was_in_force_unless_an_older_one_is_the_sa
         super::super::parse(&objects, &last).config.bgp_peers
     };
     let unreadable = peer("tor", 2, &json!({ "holdTime": "1s" }));
-    assert_eq!(after(&[&unreadable]), [before.clone()]);
+    assert_eq!(after(&[&unreadable]), std::slice::from_ref(&before));
     let older = peer("older", 1, &json!({}));
     let twin = peer("tor", 2, &json!({}));
     let both = after(&[&twin, &older]);
