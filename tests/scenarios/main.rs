@@ -6,6 +6,10 @@ use std::process::ExitCode;
 mod agreement;
 mod api_server;
 mod ask;
+mod bgp_beside;
+mod bgp_faults;
+mod bgp_routes;
+mod bgp_sessions;
 mod ground;
 mod history;
 mod hostile;
@@ -15,6 +19,7 @@ mod links;
 mod local;
 mod missing;
 mod nodes;
+mod peering;
 mod peers;
 mod processes;
 mod refusals;
@@ -30,6 +35,10 @@ mod wire;
 fn main() -> ExitCode {
     let scenarios = [
         api_server::scenarios(),
+        bgp_beside::scenarios(),
+        bgp_faults::scenarios(),
+        bgp_routes::scenarios(),
+        bgp_sessions::scenarios(),
         ground::scenarios(),
         hostile::scenarios(),
         kinds::scenarios(),

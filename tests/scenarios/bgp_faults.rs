@@ -1,0 +1,180 @@
+//! What goes wrong with one router or one peer stays with it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use lab::capture::{BGP, Capture, select};
+use lab::peer::stub::{Identity, Manner, Stub};
+use lab::peer::{Program, Router};
+use lab::runner::Scenario;
+use lab::{Lab, Part, Topology, eventually, process};
+
+use crate::peering::{
+    NODES, Over, Peering, ROUTER_AS, SESSION, begin, expect_hops, hops_are, identifier,
+};
+use crate::vips::{Vips, create, vips};
+
+const LONG: Duration = Duration::from_secs(240);
+/// What a speaker may hold while somebody floods it.
+const MOST_MEMORY_KIB: u64 = 96 * 1024;
+/// A message whose length is shorter than its header (RFC 4271 §6.1).
+const TOO_SHORT: [u8; 19] = {
+    let mut bytes = [0xff; 19];
+    bytes[16] = 0;
+    bytes[17] = 18;
+    bytes[18] = 2;
+    bytes
+};
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    let two = || Topology::default().with_routers(2);
+    vec![
+        Scenario::new(
+            "a router that was killed and started gets sessions and routes again",
+            restarted,
+        )
+        .within(LONG),
+        Scenario::new(
+            "a router that hangs longer than the hold time is given up and taken back",
+            paused,
+        ),
+        Scenario::new(
+            "peers that say nothing, nonsense or too much leave the others' sessions alone",
+            hostile,
+        )
+        .on(two())
+        .within(LONG),
+    ]
+}
+
+fn restarted(lab: &mut Lab) -> Result<()> {
+    for (over, program) in [(Over::Ipv4, Program::Frr), (Over::Ipv6, Program::Bird)] {
+        let peering = Peering::over(over);
+        let mut router = begin(lab, program, &peering)?;
+        if over == Over::Ipv4 {
+            create(lab, "web")?;
+        }
+        let shown = vips(lab, "web")?;
+        everywhere(lab, &*router, shown)?;
+        router.kill()?;
+        router.start_again()?;
+        peering.wait(lab, &*router)?;
+        everywhere(lab, &*router, shown)?;
+        peering.delete(lab)?;
+    }
+    Ok(())
+}
+
+fn everywhere(lab: &Lab, router: &dyn Router, vips: Vips) -> Result<()> {
+    vips.iter()
+        .try_for_each(|vip| expect_hops(lab, router.host(), *vip, &NODES))
+}
+
+/// The kernel of a process that hangs still acknowledges: only the hold timer tells.
+fn paused(lab: &mut Lab) -> Result<()> {
+    const HOLD_TIMER_EXPIRED: &str = "4";
+    let peering = Peering::default();
+    let router = begin(lab, Program::Frr, &peering)?;
+    create(lab, "web")?;
+    let shown = vips(lab, "web")?;
+    everywhere(lab, &*router, shown)?;
+    let capture = Capture::start(router.host(), "eth0", BGP)?;
+    router.pause()?;
+    let given_up = || -> Result<usize> {
+        // Nodes that still have the connection; the router's side cannot be asked.
+        let nodes = lab.nodes();
+        let count = nodes.iter().map(|node| {
+            let all = node.run(&["ss", "-Htn", "state", "established", "dport = :179"])?;
+            Ok(all.lines().count())
+        });
+        count.sum()
+    };
+    eventually(
+        Duration::from_secs(20),
+        "all nodes have given it up",
+        || {
+            let left = given_up()?;
+            ensure!(left == 0, "{left} connections stand");
+            Ok(())
+        },
+    )?;
+    router.resume()?;
+    peering.wait(lab, &*router)?;
+    everywhere(lab, &*router, shown)?;
+    let file = capture.finish()?;
+    let filter = "bgp.type == 3 && ip.dst == 10.99.0.1";
+    let codes = select(&file, filter, "bgp.notify.major_error")?;
+    let expired = codes.iter().filter(|code| *code == HOLD_TIMER_EXPIRED);
+    ensure!(
+        expired.count() >= NODES.len(),
+        "NOTIFICATIONs were {codes:?}"
+    );
+    Ok(())
+}
+
+/// r1 is a router like any other, r2 is not; what r1 has must not change while r2 misbehaves.
+fn hostile(lab: &mut Lab) -> Result<()> {
+    let good = begin(lab, Program::Frr, &Peering::default())?;
+    create(lab, "web")?;
+    let shown = vips(lab, "web")?;
+    everywhere(lab, &*good, shown)?;
+    let before = good.sessions()?;
+    let bad = Peering::with(2);
+    bad.apply(lab)?;
+    let manners = [
+        Manner::Mute,
+        Manner::Babbling,
+        Manner::Saying(TOO_SHORT.to_vec()),
+        Manner::Saying(vec![0; 4096]),
+        Manner::Deaf,
+        Manner::Flooding(200_000),
+        Manner::Fickle(Duration::from_secs(1)),
+    ];
+    for (number, manner) in manners.into_iter().enumerate() {
+        let shown_manner = format!("{manner:?}");
+        let stub = stub(lab, manner)?;
+        eventually(SESSION, &format!("{shown_manner} is dialled"), || {
+            let heard = stub.heard();
+            ensure!(heard.opens >= 3, "{heard:?}");
+            Ok(())
+        })?;
+        // Something changes meanwhile, and arrives as always.
+        let name = format!("meanwhile-{number}");
+        create(lab, &name)?;
+        everywhere(lab, &*good, vips(lab, &name)?)?;
+        eventually::throughout(Duration::from_secs(5), &shown_manner, || {
+            shown
+                .iter()
+                .try_for_each(|vip| hops_are(lab, good.host(), *vip, &NODES))
+        })?;
+        let now = good.sessions()?;
+        for (peer, session) in &before {
+            let same = now.get(peer).is_some_and(|one| {
+                one.is_established() && one.times_established == session.times_established
+            });
+            ensure!(same, "{shown_manner}: the session with {peer} is {now:?}");
+        }
+        expect_small(lab)?;
+    }
+    Ok(())
+}
+
+/// r2, played by a stub.
+fn stub(lab: &Lab, manner: Manner) -> Result<Stub> {
+    let identity = Identity {
+        asn: ROUTER_AS,
+        router_id: identifier(2)?.octets(),
+        hold_time: 9,
+    };
+    Stub::start(&lab.host("r2"), identity, manner)
+}
+
+/// No speaker has grown beyond reason.
+fn expect_small(lab: &Lab) -> Result<()> {
+    for node in NODES {
+        let process = lab.process(&Part::speaker(node))?;
+        let kib = process::rss_kib(process.pid()).context("the speaker has ended")?;
+        ensure!(kib < MOST_MEMORY_KIB, "the speaker of {node} has {kib} KiB");
+    }
+    Ok(())
+}
