@@ -127,8 +127,9 @@ fn hostile(lab: &mut Lab) -> Result<()> {
         Manner::Saying(TOO_SHORT.to_vec()),
         Manner::Saying(vec![0; 4096]),
         Manner::Deaf,
-        Manner::Flooding(200_000),
         Manner::Fickle(Duration::from_secs(1)),
+        // Last: after too many prefixes a peer is left alone for minutes.
+        Manner::Flooding(200_000),
     ];
     for (number, manner) in manners.into_iter().enumerate() {
         let shown_manner = format!("{manner:?}");
