@@ -1,12 +1,13 @@
 //! Which nodes the advertisements that speak for an address make candidates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::rc::Rc;
 
 use l2::election::{self, Candidate};
 use model::{ExternalTrafficPolicy, IpFamily, L2Advertisement, NodeName, PoolName};
 
+use crate::fitness::{Fitness, Grade, Verdict};
 use crate::interfaces::{Interfaces, Wanted};
 use crate::speaking::{Admission, Speaking};
 use crate::{Node, Service, Snapshot, Withheld};
@@ -80,8 +81,10 @@ impl<'a> Rules<'a> {
         if here.is_some_and(|node| node.excluded) {
             return Some(Withheld::NodeExcluded);
         }
-        let served = serves(service, family, &self.snapshot.node);
-        (!served).then_some(Withheld::NoLocalEndpoint)
+        if is_gated(self.snapshot, &self.snapshot.node) {
+            return Some(Withheld::ProxyUnverified);
+        }
+        lacking(service, family, &self.snapshot.node)
     }
 
     /// Why this node is no candidate although nothing is known against it.
@@ -104,17 +107,29 @@ impl<'a> Field<'a> {
         advertisements: &[&L2Advertisement],
         interfaces: &Interfaces<'_>,
     ) -> Self {
-        let nodes = snapshot.nodes.iter();
-        let (candidates, names) = nodes
-            .filter(|(name, node)| snapshot.speakers.contains(*name) && !node.excluded)
-            .filter_map(|(name, node)| Some((candidate(name, node, advertisements)?, name)))
-            .unzip();
+        let nodes = snapshot.nodes.iter().filter(|(name, node)| {
+            let speaks = snapshot.speakers.contains(*name) && !is_gated(snapshot, name);
+            speaks && !node.excluded
+        });
+        let preferred = nodes.filter_map(|(name, node)| {
+            let preference = preference(node, advertisements)?;
+            Some((grade(snapshot, name, node), preference, name))
+        });
+        let preferred: Vec<_> = preferred.collect();
+        let grades: BTreeSet<_> = preferred.iter().map(|&(grade, ..)| grade).collect();
+        let candidates = preferred
+            .iter()
+            .map(|&(grade, preference, name)| Candidate {
+                node: name.as_str(),
+                tier: u8::try_from(grades.range(..grade).count()).unwrap_or(u8::MAX),
+                preference,
+            });
         let here = snapshot.nodes.get(&snapshot.node);
         let mut admitting = advertisements.to_vec();
         admitting.retain(|a| here.is_none_or(|node| a.admits_node(&node.labels)));
         Self {
-            candidates,
-            names,
+            candidates: candidates.collect(),
+            names: preferred.iter().map(|&(.., name)| name).collect(),
             admits_here: !admitting.is_empty(),
             wanted: interfaces.wanted(&admitting),
         }
@@ -127,6 +142,7 @@ impl<'a> Field<'a> {
             candidates.get(best).map(|candidate| candidate.node)
         };
         match service.traffic_policy {
+            ExternalTrafficPolicy::Cluster if service.vacancy.of(IpFamily::of(vip)) => None,
             ExternalTrafficPolicy::Cluster => owner(&self.candidates),
             ExternalTrafficPolicy::Local => {
                 let nodes = service.local_endpoints.of(IpFamily::of(vip));
@@ -138,28 +154,41 @@ impl<'a> Field<'a> {
     }
 }
 
-/// A node that some of the advertisements admit; those that do also say how it is preferred.
-fn candidate<'a>(
-    name: &'a NodeName,
-    node: &Node,
-    advertisements: &[&L2Advertisement],
-) -> Option<Candidate<'a>> {
+/// How much a node is preferred by the advertisements that admit it, if any does.
+fn preference(node: &Node, advertisements: &[&L2Advertisement]) -> Option<u32> {
     let admitting = advertisements
         .iter()
         .filter(|a| a.admits_node(&node.labels));
     let preferences = admitting.map(|advertisement| advertisement.preference(&node.labels));
-    let preference = preferences.reduce(u32::saturating_add)?;
-    Some(Candidate {
-        node: name.as_str(),
-        tier: u8::from(!node.ready || node.network_unavailable),
-        preference,
-    })
+    preferences.reduce(u32::saturating_add)
 }
 
-/// Whether kube-proxy on the node serves what arrives there for the Service.
-fn serves(service: &Service, family: IpFamily, node: &NodeName) -> bool {
+/// What comes before all preference; smaller is better.
+fn grade(snapshot: &Snapshot, name: &NodeName, node: &Node) -> (bool, Grade) {
+    let away = !node.ready || node.network_unavailable;
+    (away, verdict(snapshot, name).grade())
+}
+
+/// Whether the node has just booted and its service proxy was not yet seen to serve. Of its own,
+/// a node knows that before it has made it known; and it waits until all know that it is over.
+fn is_gated(snapshot: &Snapshot, name: &NodeName) -> bool {
+    let own = *name == snapshot.node && snapshot.fitness == Fitness::Unverified;
+    own || verdict(snapshot, name).fitness == Fitness::Unverified
+}
+
+fn verdict(snapshot: &Snapshot, name: &NodeName) -> Verdict {
+    snapshot.verdicts.get(name).copied().unwrap_or_default()
+}
+
+/// Why kube-proxy on the node has nowhere to send what arrives there for the Service.
+fn lacking(service: &Service, family: IpFamily, node: &NodeName) -> Option<Withheld> {
     match service.traffic_policy {
-        ExternalTrafficPolicy::Cluster => true,
-        ExternalTrafficPolicy::Local => service.local_endpoints.of(family).contains(node),
+        ExternalTrafficPolicy::Cluster => {
+            (service.vacancy.of(family)).then_some(Withheld::NoEndpoint)
+        }
+        ExternalTrafficPolicy::Local => {
+            let here = service.local_endpoints.of(family).contains(node);
+            (!here).then_some(Withheld::NoLocalEndpoint)
+        }
     }
 }

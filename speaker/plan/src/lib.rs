@@ -11,6 +11,7 @@ mod announcing;
 mod columns;
 mod eligibility;
 mod evidence;
+mod fitness;
 mod interfaces;
 mod merge;
 mod planner;
@@ -23,13 +24,14 @@ mod terms;
 mod transition;
 mod withheld;
 
+pub use fitness::{Answer, Fitness, History, Source, Verdict};
 pub use merge::{Attribute, Conflict};
 pub use planner::{Plan, WithheldAddress, plan};
 pub use reach::{NextHops, next_hops, router_id};
 pub use route::{Route, RoutePrefix};
 pub use snapshot::{
     Advertised, Announced, Interface, InterfaceKind, LocalEndpoints, Node, Prefix, Service,
-    ServiceState, Snapshot,
+    ServiceState, Snapshot, Vacancy,
 };
 pub use terms::{Offer, Terms};
 pub use transition::{Protocol, Transition, transitions};

@@ -9,6 +9,7 @@ use model::{
     PoolName, ServiceKey, SpeakerConfig,
 };
 
+use crate::fitness::{Fitness, Verdict};
 use crate::{Route, Terms};
 
 /// The facts of one moment, as this node has read them.
@@ -25,6 +26,11 @@ pub struct Snapshot {
     pub nodes: BTreeMap<NodeName, Arc<Node>>,
     /// The nodes that have a SpeakerStatus object.
     pub speakers: BTreeSet<NodeName>,
+    /// What nodes have made known of their service proxies, this one too: of two nodes that read
+    /// the same, neither must come to another rank.
+    pub verdicts: BTreeMap<NodeName, Verdict>,
+    /// What this node sees of its own service proxy at this moment, made known or not.
+    pub fitness: Fitness,
     /// The settled configuration; `None` until one was read.
     pub config: Option<Arc<SpeakerConfig>>,
     /// This node's interfaces, in any order.
@@ -48,6 +54,8 @@ impl Snapshot {
             ledger: BTreeMap::new(),
             nodes: BTreeMap::new(),
             speakers: BTreeSet::new(),
+            verdicts: BTreeMap::new(),
+            fitness: Fitness::default(),
             config: None,
             interfaces: Vec::new(),
             announced: BTreeMap::new(),
@@ -89,6 +97,28 @@ pub struct Service {
     pub shown: Vec<IpAddr>,
     /// Where its usable endpoints are; only read under `Local`.
     pub local_endpoints: LocalEndpoints,
+    /// Whether it is known to have none; only read under `Cluster`.
+    pub vacancy: Vacancy,
+}
+
+/// The families of which a Service has EndpointSlices without one usable endpoint in all of them.
+/// A family without a slice is not vacant: nothing is known of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Vacancy {
+    /// No usable IPv4 endpoint anywhere.
+    pub v4: bool,
+    /// No usable IPv6 endpoint anywhere.
+    pub v6: bool,
+}
+
+impl Vacancy {
+    /// That of one family.
+    pub fn of(self, family: IpFamily) -> bool {
+        match family {
+            IpFamily::V4 => self.v4,
+            IpFamily::V6 => self.v6,
+        }
+    }
 }
 
 /// The nodes that have a usable endpoint of a Service. The families have EndpointSlices of their

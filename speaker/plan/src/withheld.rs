@@ -73,6 +73,12 @@ pub enum Withheld {
     /// The node carries the exclude label.
     #[error("the node is labelled node.kubernetes.io/exclude-from-external-load-balancers")]
     NodeExcluded,
+    /// The node has just booted and its service proxy has not yet been seen to serve.
+    #[error("the service proxy of this node has not answered since the node booted")]
+    ProxyUnverified,
+    /// No usable endpoint is anywhere.
+    #[error("the Service has no usable endpoint of the family on any node")]
+    NoEndpoint,
     /// externalTrafficPolicy is Local and no usable endpoint is on this node.
     #[error("externalTrafficPolicy is Local and this node has no usable endpoint of the family")]
     NoLocalEndpoint,
@@ -127,6 +133,8 @@ impl Withheld {
         "SpeakerUnknown",
         "NodeNotSelected",
         "NodeExcluded",
+        "ProxyUnverified",
+        "NoEndpoint",
         "NoLocalEndpoint",
         "OtherNode",
         "NoInterface",
@@ -152,6 +160,8 @@ impl Withheld {
             Self::SpeakerUnknown => "SpeakerUnknown",
             Self::NodeNotSelected => "NodeNotSelected",
             Self::NodeExcluded => "NodeExcluded",
+            Self::ProxyUnverified => "ProxyUnverified",
+            Self::NoEndpoint => "NoEndpoint",
             Self::NoLocalEndpoint => "NoLocalEndpoint",
             Self::OtherNode { .. } => "OtherNode",
             Self::NoInterface => "NoInterface",

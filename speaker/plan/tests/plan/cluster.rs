@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::{ExternalTrafficPolicy, L2Advertisement, NodeName, PreferredNodeSelector};
-use plan::{Node, Service, ServiceState, Snapshot, plan};
+use plan::{Fitness, Node, Service, ServiceState, Snapshot, Vacancy, Verdict, plan};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
@@ -71,12 +71,17 @@ fn fit(snapshot: &Snapshot, service: &Service, vip: IpAddr) -> BTreeSet<NodeName
         .iter()
         .filter(|a| a.requires.is_empty() && a.admits_service(&service.labels))
         .collect();
+    let served = |name: &NodeName| match service.traffic_policy {
+        ExternalTrafficPolicy::Cluster => !service.vacancy.of(family(vip)),
+        ExternalTrafficPolicy::Local => service.local_endpoints.of(family(vip)).contains(name),
+    };
     let fit = |name: &NodeName, node: &Node| {
+        let verdict = snapshot.verdicts.get(name);
         snapshot.speakers.contains(name)
             && !node.excluded
+            && verdict.is_none_or(|verdict| verdict.fitness != Fitness::Unverified)
             && speaking.iter().any(|a| a.admits_node(&node.labels))
-            && (service.traffic_policy == ExternalTrafficPolicy::Cluster
-                || service.local_endpoints.of(family(vip)).contains(name))
+            && served(name)
     };
     let nodes = snapshot.nodes.iter();
     nodes
@@ -90,13 +95,16 @@ fn facts() -> impl Strategy<Value = Snapshot> {
     let speakers = subsequence(NODES.to_vec(), 0..=NODES.len());
     let advertisements = proptest::collection::vec(any_advertisement(), 0..4);
     let services = proptest::collection::vec(any_service(), 0..6);
-    (nodes, speakers, advertisements, services).prop_map(
-        |(nodes, speakers, advertisements, services)| {
+    let verdicts = proptest::collection::vec(verdict(), NODES.len());
+    (nodes, speakers, verdicts, advertisements, services).prop_map(
+        |(nodes, speakers, verdicts, advertisements, services)| {
             let mut snapshot = cluster(&NODES);
             for (name, node) in NODES.iter().zip(nodes) {
                 snapshot.nodes.insert(NodeName::new(*name), Arc::new(node));
             }
             snapshot.speakers = speakers.into_iter().map(NodeName::new).collect();
+            let verdicts = NODES.map(NodeName::new).into_iter().zip(verdicts);
+            snapshot.verdicts = verdicts.collect();
             let config = Arc::make_mut(snapshot.config.as_mut().unwrap());
             config.l2_advertisements = advertisements;
             let mut eth1 = snapshot.interfaces[0].clone();
@@ -126,6 +134,10 @@ fn node() -> impl Strategy<Value = Node> {
     })
 }
 
+fn verdict() -> impl Strategy<Value = Verdict> {
+    (select(&Fitness::ALL[..]), 0..3_i64).prop_map(|(fitness, since)| Verdict { fitness, since })
+}
+
 fn any_advertisement() -> impl Strategy<Value = L2Advertisement> {
     let zone = || proptest::option::of(select(&ZONES[..]));
     let feature = prop::bool::weighted(0.1);
@@ -149,8 +161,13 @@ fn any_advertisement() -> impl Strategy<Value = L2Advertisement> {
 
 fn any_service() -> impl Strategy<Value = Service> {
     let nodes = || subsequence(NODES.to_vec(), 0..=NODES.len());
-    (any::<bool>(), select(&ZONES[..]), nodes(), nodes()).prop_map(|(local, zone, v4, v6)| {
+    let zone = select(&ZONES[..]);
+    let vacancy = || prop::bool::weighted(0.2);
+    let vacancy = (vacancy(), vacancy()).prop_map(|(v4, v6)| Vacancy { v4, v6 });
+    let any = (any::<bool>(), zone, nodes(), nodes(), vacancy);
+    any.prop_map(|(local, zone, v4, v6, vacancy)| {
         let mut any = service("any", &[]);
+        any.vacancy = vacancy;
         any.labels.insert("zone".to_owned(), zone.to_owned());
         any.local_endpoints.v4 = v4.into_iter().map(NodeName::new).collect();
         any.local_endpoints.v6 = v6.into_iter().map(NodeName::new).collect();

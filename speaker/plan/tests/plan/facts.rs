@@ -10,8 +10,8 @@ use model::{
     SpeakerPool, Uid,
 };
 use plan::{
-    Interface, InterfaceKind, LocalEndpoints, Node, Plan, Prefix, Service, ServiceState, Snapshot,
-    Withheld, plan,
+    Fitness, Interface, InterfaceKind, LocalEndpoints, Node, Plan, Prefix, Service, ServiceState,
+    Snapshot, Vacancy, Verdict, Withheld, plan,
 };
 
 /// The addresses of Service `web`.
@@ -70,6 +70,7 @@ pub(crate) fn service(name: &str, shown: &[IpAddr]) -> Service {
         traffic_policy: ExternalTrafficPolicy::Cluster,
         shown: shown.to_vec(),
         local_endpoints: LocalEndpoints::default(),
+        vacancy: Vacancy::default(),
     }
 }
 
@@ -142,6 +143,20 @@ pub(crate) fn change_web(snapshot: &mut Snapshot, change: impl FnOnce(&mut Servi
     }
 }
 
+/// Every node has made this known of its service proxy.
+pub(crate) fn judge(snapshot: &mut Snapshot, fitness: Fitness) {
+    let names: Vec<_> = snapshot.nodes.keys().cloned().collect();
+    for name in names {
+        change_verdict(snapshot, name.as_str(), fitness, 0);
+    }
+}
+
+/// A node has made known that its service proxy is so since then.
+pub(crate) fn change_verdict(snapshot: &mut Snapshot, node: &str, fitness: Fitness, since: i64) {
+    let verdict = Verdict { fitness, since };
+    snapshot.verdicts.insert(NodeName::new(node), verdict);
+}
+
 /// Gives `web` the policy Local with endpoints on these nodes, in both families.
 pub(crate) fn local(snapshot: &mut Snapshot, nodes: &[&str]) {
     let nodes: BTreeSet<_> = nodes.iter().map(|name| NodeName::new(*name)).collect();
@@ -150,6 +165,11 @@ pub(crate) fn local(snapshot: &mut Snapshot, nodes: &[&str]) {
         service.local_endpoints.v4.clone_from(&nodes);
         service.local_endpoints.v6 = nodes;
     });
+}
+
+/// Every slice of `web` was read, and none has a usable endpoint.
+pub(crate) fn vacate(snapshot: &mut Snapshot) {
+    change_web(snapshot, |web| web.vacancy = Vacancy { v4: true, v6: true });
 }
 
 /// `web` is absent from a complete list, but nobody saw it deleted.

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use plan::{Node, Plan, Snapshot, Withheld, plan, transitions};
+use plan::{Fitness, Node, Plan, Snapshot, Withheld, plan, transitions};
 use proptest::prelude::*;
 
 use crate::facts::{
-    answers, change_advertisement, change_config, change_node, change_web, cluster, eth0, local,
-    lose_web, owners, seen_by_owner, seen_from, selector, vips, why_not,
+    answers, change_advertisement, change_config, change_node, change_web, cluster, eth0, judge,
+    local, lose_web, owners, seen_by_owner, seen_from, selector, vips, why_not,
 };
 
 type Change = (&'static str, fn(&mut Snapshot));
 
 /// Facts that can be missing, overwritten or unreadable while a Service still asks for its
 /// address. None of them stops anything, and no two of them but the one pair that is law.
-const LOSSES: [Change; 9] = [
+const LOSSES: [Change; 12] = [
     ("the ledger entries are deleted", |s| s.ledger.clear()),
     ("the status is overwritten", |s| {
         change_web(s, |web| web.shown.clear())
@@ -33,6 +33,11 @@ const LOSSES: [Change; 9] = [
         for node in s.nodes.values_mut() {
             Arc::make_mut(node).ready = false;
         }
+    }),
+    ("no node says how its proxy is", |s| s.verdicts.clear()),
+    ("all proxies are dead", |s| judge(s, Fitness::Dead)),
+    ("this node's proxy is dead and nobody knows", |s| {
+        s.fitness = Fitness::Dead
     }),
     ("networks are unavailable", |s| {
         for node in s.nodes.values_mut() {

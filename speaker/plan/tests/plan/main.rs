@@ -7,6 +7,8 @@ mod cluster;
 #[cfg(test)]
 mod facts;
 #[cfg(test)]
+mod health;
+#[cfg(test)]
 mod keeps;
 #[cfg(test)]
 mod starts;

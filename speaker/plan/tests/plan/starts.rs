@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{InterfaceName, InterfacePattern, NodeName, PoolName, PreferredNodeSelector};
-use plan::{Plan, Snapshot, Withheld, plan};
+use plan::{Fitness, Plan, Snapshot, Withheld, plan};
 
 use crate::facts::{
     advertisement, answers, change_advertisement, change_config, change_node, change_web, cluster,
-    family, hold, holder, local, lose_web, owners, seen_from, selector, service, vips, web,
+    family, hold, holder, local, lose_web, owners, seen_from, selector, service, vacate, vips, web,
     why_not,
 };
 
@@ -34,7 +34,7 @@ fn starts_where_ledger_and_status_agree() {
 
 #[test]
 fn each_missing_fact_keeps_it_from_starting_and_is_named() {
-    let cases: [(Withheld, Change); 16] = [
+    let cases: [(Withheld, Change); 18] = [
         (Withheld::ServiceMissing, lose_web),
         (Withheld::NotInLedger, |s| s.ledger.clear()),
         (another(), |s| {
@@ -74,6 +74,10 @@ fn each_missing_fact_keeps_it_from_starting_and_is_named() {
         (Withheld::NodeExcluded, |s| {
             change_node(s, "n1", |node| node.excluded = true)
         }),
+        (Withheld::ProxyUnverified, |s| {
+            s.fitness = Fitness::Unverified
+        }),
+        (Withheld::NoEndpoint, vacate),
         (Withheld::NoLocalEndpoint, |s| local(s, &["n2"])),
         (Withheld::NoInterface, |s| s.interfaces.clear()),
         (down(), |s| s.interfaces[0].up = false),

@@ -7,7 +7,7 @@ use plan::{ServiceState, Snapshot, Transition, Withheld, plan, transitions};
 
 use crate::facts::{
     advertisement, change_advertisement, change_config, change_node, change_web, cluster, hold,
-    holder, local, lose_web, owners, seen_by_owner, selector, service, vips, web,
+    holder, local, lose_web, owners, seen_by_owner, selector, service, vacate, vips, web,
 };
 
 #[test]
@@ -97,6 +97,11 @@ fn stops_when_the_node_is_excluded() {
 }
 
 #[test]
+fn stops_when_the_last_endpoint_anywhere_leaves() {
+    stops(&Withheld::NoEndpoint, vacate);
+}
+
+#[test]
 fn stops_when_the_last_local_endpoint_leaves() {
     stops(&Withheld::NoLocalEndpoint, |s| local(s, &[]));
 }
@@ -117,6 +122,10 @@ fn an_ineligibility_that_was_read_stops_it_even_with_part_of_the_evidence_missin
         stops(&Withheld::NoLocalEndpoint, |s| {
             lose(s);
             local(s, &["n9"]);
+        });
+        stops(&Withheld::NoEndpoint, |s| {
+            lose(s);
+            vacate(s);
         });
         let pool = PoolName::new("pool");
         stops(&Withheld::NoAdvertisement { pool }, |s| {
