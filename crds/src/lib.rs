@@ -54,6 +54,6 @@ pub use speaker_config::{
     SpeakerConfigL2Advertisement, SpeakerConfigPool, SpeakerConfigSpec, SpeakerConfigStatus,
 };
 pub use speaker_status::{
-    MAX_INTERFACES, MAX_SESSIONS, SessionState, SpeakerInterface, SpeakerSession, SpeakerStatus,
-    SpeakerStatusSpec, SpeakerStatusStatus, WithheldCount,
+    MAX_INTERFACES, MAX_SESSIONS, PROXY_HEALTHY, SessionState, SpeakerInterface, SpeakerSession,
+    SpeakerStatus, SpeakerStatusSpec, SpeakerStatusStatus, WithheldCount,
 };

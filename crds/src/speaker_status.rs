@@ -12,6 +12,10 @@ pub const MAX_INTERFACES: usize = 64;
 /// Most BGP sessions that a speaker lists.
 pub const MAX_SESSIONS: usize = 64;
 
+/// Type of the condition in which a speaker tells whether its node's service proxy serves. Other
+/// speakers go by its reason.
+pub const PROXY_HEALTHY: &str = "ProxyHealthy";
+
 /// Nothing is ordered of a speaker here, so the kind has no `spec`; the derive asks for a struct
 /// to stand where one would be.
 #[expect(
@@ -47,6 +51,11 @@ pub const MAX_SESSIONS: usize = 64;
         name = "Announced IPv6",
         type_ = "integer",
         json_path = ".status.announcedIPv6"
+    ),
+    printcolumn(
+        name = "Proxy",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"ProxyHealthy\")].reason"
     ),
     printcolumn(
         name = "Age",
@@ -90,7 +99,8 @@ pub struct SpeakerStatusStatus {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["peer"])
     )]
     pub sessions: Vec<SpeakerSession>,
-    /// What is amiss on this node, with what to do about it.
+    /// What is amiss on this node, with what to do about it; and whether its service proxy serves,
+    /// by whose reason all nodes rank this one.
     #[serde(default)]
     #[schemars(extend(
         "x-kubernetes-list-type" = "map",

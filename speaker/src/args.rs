@@ -7,6 +7,9 @@ use runtime::args::{Admin, Common, Namespace};
 /// Where health and metrics are served by default. Speakers share their node's network.
 const ADMIN_PORT: u16 = 7473;
 
+/// Where kube-proxy tells its health by default.
+const PROXY_HEALTH_PORT: u16 = 10256;
+
 /// Answers ARP and NDP on its node for addresses of Services of type LoadBalancer.
 ///
 /// Run one on each node, in the node's network namespace, with the capability NET_RAW. It needs
@@ -31,6 +34,16 @@ pub struct Args {
     /// Name of the Node object of the machine that this runs on; by default the hostname.
     #[arg(long, env = "NODE_NAME", value_name = "NAME")]
     pub node_name: Option<String>,
+
+    /// Port at which the service proxy of this node (kube-proxy) tells whether it serves, at
+    /// /healthz; 0 asks nobody, and takes it to serve.
+    #[arg(
+        long,
+        env = "SEAMARK_PROXY_HEALTH_PORT",
+        default_value_t = PROXY_HEALTH_PORT,
+        value_name = "PORT"
+    )]
+    pub proxy_health_port: u16,
 
     /// Whether Services without spec.loadBalancerClass are ours. Give the controller the same.
     #[arg(

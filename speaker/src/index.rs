@@ -3,6 +3,7 @@
 //! ```text
 //! watch ×7 ──Event──▶ Reading (is the list to be believed?) ──▶ Objects ──▶ plan::Snapshot
 //! interfaces ──Event─────────────────────────────────────────────────────▶      │
+//! prober ──────Event──▶ plan::History ───────────────────────────────────▶      │
 //!                              accept ◀── what was announced ◀── plan::plan ◀────┘
 //! ```
 //!
@@ -13,6 +14,7 @@ mod endpoints;
 mod ledger;
 mod nodes;
 mod passwords;
+mod proxy;
 mod reading;
 mod services;
 mod speakers;
@@ -26,15 +28,17 @@ use std::time::Instant;
 use crds::{IPAllocation, PasswordSecret, SpeakerConfig};
 use l2::Mac;
 use model::{InterfaceName, LoadBalancerClasses, NodeName, Password, PeerName, Uid};
-use plan::{Interface, Plan, ServiceState, Snapshot};
+use plan::{History, Interface, Plan, ServiceState, Snapshot};
 use runtime::watch::WatchEvent;
 
+use crate::prober::{Order, Probe};
 use crate::slim::{SlimEndpointSlice, SlimNode, SlimService, SlimSpeakerStatus};
 use config::Config;
 use endpoints::{Endpoints, Slices};
 use ledger::Ledger;
 use nodes::Nodes;
 use passwords::Passwords;
+use proxy::Proxy;
 use reading::Reading;
 use services::Services;
 use speakers::{Speakers, Statuses};
@@ -58,6 +62,8 @@ pub(crate) enum Event {
     Secret(WatchEvent<PasswordSecret>),
     /// This node's interfaces, all of them, each with its Ethernet address.
     Interfaces(Vec<(Interface, Option<Mac>)>),
+    /// This node's service proxy was asked.
+    Probe(Probe),
 }
 
 /// See the module's text.
@@ -72,6 +78,7 @@ pub(crate) struct Index {
     config_generation: Option<i64>,
     own_uid: Option<String>,
     passwords: Passwords,
+    proxy: Proxy,
     macs: BTreeMap<InterfaceName, Mac>,
     readings: Readings,
 }
@@ -89,10 +96,12 @@ struct Readings {
 }
 
 impl Index {
-    /// Nothing is known yet.
-    pub(crate) fn new(node: NodeName, classes: LoadBalancerClasses) -> Self {
+    /// Nothing is known yet but how long this node has been up.
+    pub(crate) fn new(node: NodeName, classes: LoadBalancerClasses, history: History) -> Self {
+        let mut facts = Snapshot::new(node);
+        facts.fitness = history.fitness();
         Self {
-            facts: Snapshot::new(node),
+            facts,
             classes,
             endpoints: Endpoints::default(),
             ended: BTreeSet::new(),
@@ -100,6 +109,7 @@ impl Index {
             config_generation: None,
             own_uid: None,
             passwords: Passwords::default(),
+            proxy: Proxy::new(history),
             macs: BTreeMap::new(),
             readings: Readings::default(),
         }
@@ -116,6 +126,7 @@ impl Index {
             config_generation,
             own_uid,
             passwords,
+            proxy,
             readings,
             ..
         } = self;
@@ -125,6 +136,7 @@ impl Index {
                     facts,
                     classes,
                     endpoints,
+                    health_ports: &mut proxy.health_ports,
                 };
                 readings.services.follow("services", event, &mut services)
             }
@@ -160,11 +172,13 @@ impl Index {
                     speakers,
                     now,
                 };
-                readings
+                let changed = readings
                     .statuses
-                    .follow("speakerstatuses", event, &mut statuses)
+                    .follow("speakerstatuses", event, &mut statuses);
+                (readings.statuses.is_complete() && proxy.recall(facts)) || changed
             }
             Event::Interfaces(seen) => self.see(seen),
+            Event::Probe(probe) => proxy.take(probe, facts, now),
         }
     }
 
@@ -179,6 +193,11 @@ impl Index {
         self.facts.interfaces = interfaces;
         self.macs = macs;
         changed || first
+    }
+
+    /// What to ask this node's service proxy.
+    pub(crate) fn order(&mut self) -> Order {
+        self.proxy.order(&self.facts)
     }
 
     /// Whether everything was read once: before that, a plan could announce what a healthy node

@@ -1,8 +1,8 @@
 //! The speaker: one process a node, which makes addresses of Services reachable from there.
 //!
 //! ```text
-//! slim ─▶ index ─▶ plan::plan ─▶ layer2        objects to facts, facts to frames
-//!           └────▶ standing ───▶ status         what came of it
+//! slim, prober ─▶ index ─▶ plan::plan ─▶ layer2   objects and answers to facts, facts to frames
+//!                   └────▶ standing ───▶ status    what came of it
 //! owner joins them, run starts them
 //! ```
 
@@ -17,6 +17,7 @@ mod interfaces;
 mod metrics;
 mod owner;
 mod permission;
+mod prober;
 mod slim;
 mod standing;
 mod status;

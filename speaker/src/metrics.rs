@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use model::IpFamily;
-use plan::{Plan, Withheld};
+use plan::{Answer, Fitness, Plan, Withheld};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -24,6 +24,7 @@ const PLAN_SECONDS: [f64; 8] = [25e-6, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 1e-2, 1
 #[derive(Debug)]
 pub(crate) struct Metrics {
     pub(crate) plans: PlanMetrics,
+    pub(crate) probes: ProbeMetrics,
     pub(crate) layer2: layer2::Metrics,
     pub(crate) bgp: bgp::Metrics,
     pub(crate) requests: Requests,
@@ -39,6 +40,16 @@ pub(crate) struct PlanMetrics {
     plans: Counter,
     duration: Histogram,
     generation: Gauge,
+    fitness: Family<ReasonLabels, Gauge>,
+}
+
+/// What the service proxy answers.
+#[derive(Debug, Clone)]
+pub(crate) struct ProbeMetrics(Family<AnswerLabels, Counter>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AnswerLabels {
+    answer: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -62,7 +73,10 @@ impl Metrics {
             plans: Counter::default(),
             duration: Histogram::new(PLAN_SECONDS),
             generation: Gauge::default(),
+            fitness: Family::default(),
         };
+        plans.judged(Fitness::default());
+        let probes = ProbeMetrics::register(registry);
         registry.register(
             "seamark_layer2_announced",
             "Addresses that this node announces on a segment, by family",
@@ -94,12 +108,18 @@ impl Metrics {
             "Generation of the SpeakerConfig in force, 0 before one was read",
             plans.generation.clone(),
         );
+        registry.register(
+            "seamark_proxy_fitness",
+            "What is thought of this node's service proxy: 1 for the reason that holds",
+            plans.fitness.clone(),
+        );
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("seamark_build", "The version that runs", build);
         let requests = Requests::default();
         requests.register(registry.sub_registry_with_prefix("seamark"));
         Self {
             plans,
+            probes,
             layer2: layer2::Metrics::register(registry),
             bgp: bgp::Metrics::register(registry),
             requests,
@@ -107,7 +127,35 @@ impl Metrics {
     }
 }
 
+impl ProbeMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let probes = Family::default();
+        registry.register(
+            "seamark_proxy_probes",
+            "Times that this node's service proxy was asked whether it serves, by its answer",
+            probes.clone(),
+        );
+        Self(probes)
+    }
+
+    /// It was asked once more.
+    pub(crate) fn probed(&self, answer: Answer) {
+        let answer = answer.label();
+        self.0.get_or_create(&AnswerLabels { answer }).inc();
+    }
+}
+
 impl PlanMetrics {
+    /// The service proxy is judged so now.
+    pub(crate) fn judged(&self, now: Fitness) {
+        for fitness in Fitness::ALL {
+            let reason = snake_case(fitness.reason());
+            let labels = ReasonLabels { reason };
+            let holds = i64::from(fitness == now);
+            self.fitness.get_or_create(&labels).set(holds);
+        }
+    }
+
     /// A plan was made.
     pub(crate) fn planned(&self, plan: &Plan, took: Duration, generation: Option<i64>) {
         self.plans.inc();

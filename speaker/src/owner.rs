@@ -3,6 +3,7 @@
 //! ```text
 //! watches, interfaces ──Event──▶ Index ──facts──▶ plan ──watch (latest)──▶ layer 2 thread
 //!                                                   ├────watch (latest)──▶ BGP driver
+//! prober ─────────────Event──▶ │ └──Order, watch (latest)──▶ prober
 //! layer 2 thread ─────Report──▶ Driver ─┐           │
 //! BGP driver ───────Sessions────────────┤           │
 //!                                       └─▶ Standing┴──watch (latest)──▶ status writer
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use ::bgp::RouterId;
 use model::{InterfaceName, PeerName};
-use plan::{Conflict, Plan, Snapshot, Transition, WithheldAddress};
+use plan::{Conflict, Fitness, Plan, Snapshot, Transition, WithheldAddress};
 use runtime::admin::{Gate, Health};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -31,6 +32,7 @@ use crate::driver::Driver;
 use crate::index::{Event, Index};
 use crate::layer2;
 use crate::metrics::{Counts, PlanMetrics};
+use crate::prober::Order;
 use crate::standing::Standing;
 
 /// The least time between two plans: the timer's own grain.
@@ -60,6 +62,7 @@ pub(crate) struct Outlets {
     pub(crate) plans: watch::Sender<layer2::Desired>,
     pub(crate) peers: watch::Sender<Peers>,
     pub(crate) standing: watch::Sender<Option<Standing>>,
+    pub(crate) orders: watch::Sender<Order>,
     pub(crate) metrics: PlanMetrics,
     pub(crate) bgp: bgp::Metrics,
     pub(crate) health: Health,
@@ -82,6 +85,8 @@ pub(crate) struct Owner {
     /// that comes or goes later must not end sessions.
     router_id: Option<RouterId>,
     sessions: Sessions,
+    /// What the log has last said of the service proxy.
+    fitness: Fitness,
     /// Whether this node's Node object is known to be absent, which was said then.
     homeless: bool,
     /// When the next plan is to be made, if anything has changed since the last.
@@ -102,6 +107,7 @@ impl Owner {
             conflicts: BTreeSet::new(),
             router_id: None,
             sessions: Sessions::new(),
+            fitness: Fitness::default(),
             homeless: false,
             due: None,
             last: None,
@@ -143,6 +149,7 @@ impl Owner {
         for event in events.drain(..) {
             changed |= self.index.apply(event, now.into_std());
         }
+        self.order();
         if changed && self.index.is_complete() {
             let earliest = self.last.map_or(now, |last| last + self.pace);
             self.due.get_or_insert(earliest);
@@ -152,6 +159,30 @@ impl Owner {
             self.last = Some(now);
             self.plan();
             self.pace = (now.elapsed() * SHARE).max(PACE);
+        }
+    }
+
+    /// Says what is wanted of the prober, if that has changed, and what has come of it.
+    fn order(&mut self) {
+        let order = self.index.order();
+        self.outlets.orders.send_if_modified(|sent| {
+            let changed = *sent != order;
+            if changed {
+                *sent = order;
+            }
+            changed
+        });
+        let fitness = self.index.facts().fitness;
+        let before = std::mem::replace(&mut self.fitness, fitness);
+        if before == fitness {
+            return;
+        }
+        self.outlets.metrics.judged(fitness);
+        let (from, to) = (before.reason(), fitness.reason());
+        if fitness.is_fit() {
+            tracing::info!(from, to, reason = %fitness, "service proxy judged anew");
+        } else {
+            tracing::warn!(from, to, reason = %fitness, "service proxy judged anew");
         }
     }
 

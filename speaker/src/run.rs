@@ -6,6 +6,7 @@
 //!         └──Sessions (watch)─▶│                               │
 //!   watch ×7 ──Event──▶ owner ──Desired (watch)────────────────┼─▶ driver ─▶ sockets
 //!   interfaces ─Event──▶  │ ◀──Report (mpsc)───────────────────┼── driver
+//!   prober ─────Event──▶  │ ─Order (watch)─▶ prober            │
 //!        ▲────────────────┼─────interfaces (watch)─────────────┼── netlink
 //!                         └─Standing (watch)─▶ status writer   │
 //!   admin: /healthz /readyz /metrics                           │
@@ -15,10 +16,11 @@ use std::fmt::Debug;
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crds::{IPAllocation, PasswordSecret, SPEAKER_CONFIG_NAME, SPEAKER_SECRET_NAME, SpeakerConfig};
 use kube::{Api, Client, Resource};
+use plan::History;
 use prometheus_client::registry::Registry;
 use runtime::admin::{Admin, BindError, Health, Readiness};
 use runtime::client::ConnectError;
@@ -34,6 +36,7 @@ use crate::args::{Args, NodeNameError};
 use crate::index::{Event, Index};
 use crate::metrics::Metrics;
 use crate::owner::{Inlets, Outlets, Owner};
+use crate::prober::{self, Order};
 use crate::slim::{SlimEndpointSlice, SlimNode, SlimService, SlimSpeakerStatus};
 use crate::{bgp, interfaces, layer2, permission, status};
 
@@ -109,6 +112,14 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
     let (peers, asked) = watch::channel(bgp::Peers::default());
     let (sessions, stand) = watch::channel(bgp::Sessions::default());
     let (standing, standings) = watch::channel(None);
+    let (orders, ordered) = watch::channel(Order::default());
+
+    // First of all, so that the first plan knows the answer.
+    let port = args.proxy_health_port;
+    if port != 0 {
+        let probing = prober::run(port, ordered, events.clone(), metrics.probes);
+        tasks.spawn("prober", until(shutdown.clone(), probing));
+    }
 
     let channels = layer2::Channels {
         desired,
@@ -118,12 +129,17 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
     };
     layer2::start(channels, metrics.layer2.clone()).map_err(start("the layer 2 thread"))?;
 
-    let index = Index::new(node.clone(), args.classes());
+    let history = match port {
+        0 => History::default(),
+        _ => History::start(uptime(), Instant::now()),
+    };
+    let index = Index::new(node.clone(), args.classes(), history);
     let planned = readiness.gate("first plan");
     let outlets = Outlets {
         plans,
         peers,
         standing,
+        orders,
         metrics: metrics.plans,
         bgp: metrics.bgp.clone(),
         health: health.clone(),
@@ -174,6 +190,13 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
         admin.serve(health, readiness, Arc::new(registry), shutdown),
     );
     Ok(tasks.run(GRACE).await)
+}
+
+/// How long this node has been up, suspended or not; `None` if the kernel does not say.
+fn uptime() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/uptime").ok()?;
+    let seconds = text.split_whitespace().next()?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// Runs a task that does not know of shutdown.

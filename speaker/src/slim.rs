@@ -32,6 +32,7 @@ pub(crate) struct ServiceSpec {
     pub(crate) r#type: Option<String>,
     pub(crate) load_balancer_class: Option<String>,
     pub(crate) external_traffic_policy: Option<String>,
+    pub(crate) health_check_node_port: Option<i64>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -98,12 +99,26 @@ pub(crate) struct NodeCondition {
     pub(crate) status: String,
 }
 
-/// A SpeakerStatus: only that it is there.
+/// A SpeakerStatus: that it is there, and its conditions.
 #[derive(Debug, Clone, Deserialize, Resource)]
 #[resource(inherit = SpeakerStatus)]
 pub(crate) struct SlimSpeakerStatus {
     #[serde(deserialize_with = "metadata")]
     pub(crate) metadata: ObjectMeta,
+    pub(crate) status: Option<SpeakerStatusStatus>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct SpeakerStatusStatus {
+    pub(crate) conditions: Option<Vec<SpeakerCondition>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SpeakerCondition {
+    pub(crate) r#type: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) last_transition_time: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crds::{MAX_INTERFACES, SessionState, SpeakerInterface, WithheldCount};
 use model::{IpFamily, PeerName};
-use plan::Conflict;
+use plan::{Conflict, Fitness};
 
 use crate::bgp::Sessions;
 use crate::driver::Driver;
@@ -27,6 +27,8 @@ pub(crate) struct Standing {
     pub(crate) announced_v4: i64,
     pub(crate) announced_v6: i64,
     pub(crate) withheld: Vec<WithheldCount>,
+    /// What is thought of this node's service proxy.
+    pub(crate) fitness: Fitness,
     /// What the layer 2 driver cannot do at present.
     pub(crate) troubles: Vec<String>,
     /// What BGPAdvertisements disagree about.
@@ -57,6 +59,7 @@ impl Standing {
                     count: *count,
                 })
                 .collect(),
+            fitness: index.facts().fitness,
             troubles: driver.troubles(),
             conflicts: named(conflicts),
             sessions: sessions.clone(),

@@ -11,12 +11,16 @@
 
 mod schedule;
 
-use crds::{MAX_SESSIONS, SpeakerSession, SpeakerStatus, SpeakerStatusSpec, SpeakerStatusStatus};
+use crds::{
+    MAX_SESSIONS, PROXY_HEALTHY, SpeakerSession, SpeakerStatus, SpeakerStatusSpec,
+    SpeakerStatusStatus,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, OwnerReference, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Resource};
 use model::NodeName;
+use plan::Fitness;
 use runtime::admin::Gate;
 use serde_json::json;
 use tokio::sync::watch;
@@ -25,6 +29,9 @@ use tokio::time::{Instant, sleep_until};
 use crate::bgp::Sessions;
 use crate::standing::Standing;
 use schedule::{Schedule, Step};
+
+/// Type of the condition that says what is amiss.
+const DEGRADED: &str = "Degraded";
 
 /// The field manager of everything that a speaker writes.
 const FIELD_MANAGER: &str = "seamark-speaker";
@@ -124,8 +131,13 @@ impl Writer {
     }
 
     async fn apply(&mut self, standing: &Standing) -> kube::Result<()> {
-        let degraded = degraded(standing, self.conditions.first());
-        self.conditions = vec![degraded];
+        let before = |named: &str| {
+            let mut conditions = self.conditions.iter();
+            conditions.find(|condition| condition.type_ == named)
+        };
+        let degraded = degraded(standing, before(DEGRADED));
+        let healthy = proxy_healthy(standing.fitness, before(PROXY_HEALTHY));
+        self.conditions = vec![degraded, healthy];
         let name = self.node.as_str();
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
         let object = json!({
@@ -210,9 +222,32 @@ fn degraded(standing: &Standing, before: Option<&Condition>) -> Condition {
     } else {
         ("False", "AsExpected", String::new())
     };
+    condition(DEGRADED, status, reason, message, before)
+}
+
+/// What is thought of the service proxy. Others rank this node by the reason, and while the proxy
+/// comes up by the time.
+fn proxy_healthy(fitness: Fitness, before: Option<&Condition>) -> Condition {
+    let status = match fitness {
+        Fitness::Healthy | Fitness::Settling => "True",
+        Fitness::Late | Fitness::Dead => "False",
+        Fitness::Unverified | Fitness::Unknown => "Unknown",
+    };
+    let message = fitness.to_string();
+    condition(PROXY_HEALTHY, status, fitness.reason(), message, before)
+}
+
+/// A condition that says since when its status holds.
+fn condition(
+    named: &str,
+    status: &str,
+    reason: &str,
+    message: String,
+    before: Option<&Condition>,
+) -> Condition {
     let unchanged = before.filter(|before| before.status == status);
     Condition {
-        type_: "Degraded".to_owned(),
+        type_: named.to_owned(),
         status: status.to_owned(),
         reason: reason.to_owned(),
         message,
@@ -261,6 +296,25 @@ mod tests {
         standing.troubles.pop();
         let fewer = degraded(&standing, Some(&before));
         assert_eq!(fewer.last_transition_time, before.last_transition_time);
+    }
+
+    #[test]
+    fn the_reason_of_a_healthy_proxy_changes_without_its_time() {
+        let settling = proxy_healthy(Fitness::Settling, None);
+        let earlier = Condition {
+            last_transition_time: Time(Timestamp::UNIX_EPOCH),
+            ..settling
+        };
+        let healthy = proxy_healthy(Fitness::Healthy, Some(&earlier));
+        let said = (healthy.status.as_str(), healthy.reason.as_str());
+        assert_eq!(said, ("True", "Healthy"));
+        assert_eq!(healthy.last_transition_time, earlier.last_transition_time);
+        let dead = proxy_healthy(Fitness::Dead, Some(&earlier));
+        assert_eq!(
+            (dead.status.as_str(), dead.reason.as_str()),
+            ("False", "Dead")
+        );
+        assert_ne!(dead.last_transition_time, earlier.last_transition_time);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub struct Snapshot {
     pub ledger: BTreeMap<IpAddr, Arc<Allocation>>,
     /// The Nodes of the cluster.
     pub nodes: BTreeMap<NodeName, Arc<Node>>,
-    /// The nodes that have a SpeakerStatus object.
+    /// The nodes that have a SpeakerStatus object in which something is written.
     pub speakers: BTreeSet<NodeName>,
     /// What nodes have made known of their service proxies, this one too: of two nodes that read
     /// the same, neither must come to another rank.

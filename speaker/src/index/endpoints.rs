@@ -1,9 +1,10 @@
-//! EndpointSlices, as (Service) → (family) → (nodes with a usable endpoint).
+//! EndpointSlices, as (Service) → (family) → (nodes with a usable endpoint), and whether there is
+//! any at all.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{IpFamily, NodeName, ServiceKey};
-use plan::{LocalEndpoints, Snapshot};
+use plan::{LocalEndpoints, Snapshot, Vacancy};
 
 use super::reading::Objects;
 use super::services;
@@ -28,6 +29,8 @@ struct Slice {
     service: ServiceKey,
     family: IpFamily,
     nodes: Box<[NodeName]>,
+    /// Whether any endpoint is usable, also one that is on no node.
+    usable: bool,
 }
 
 impl Endpoints {
@@ -43,6 +46,22 @@ impl Endpoints {
             nodes.extend(slice.nodes.iter().cloned());
         }
         local
+    }
+
+    /// The families in which a Service has slices, and no usable endpoint in any of them. Where
+    /// there is no slice at all, nothing is known: nobody has written one yet, or they were lost.
+    pub(super) fn vacancy(&self, service: &ServiceKey) -> Vacancy {
+        let keys = self.by_service.get(service).into_iter().flatten();
+        let slices = keys.filter_map(|key| self.slices.get(key));
+        let vacant = |family| {
+            let mut of_family = slices.clone().filter(|slice| slice.family == family);
+            let first = of_family.next();
+            first.is_some_and(|first| !first.usable && !of_family.any(|slice| slice.usable))
+        };
+        Vacancy {
+            v4: vacant(IpFamily::V4),
+            v6: vacant(IpFamily::V6),
+        }
     }
 
     /// Puts a slice, or takes it away; returns the Services that this may concern.
@@ -140,9 +159,11 @@ fn slice(object: SlimEndpointSlice) -> Option<Slice> {
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     let service = ServiceKey::new(namespace, service.as_str());
     let endpoints = object.endpoints.unwrap_or_default();
-    let usable = endpoints
+    let mut usable = endpoints
         .into_iter()
-        .filter(|endpoint| is_usable(endpoint.conditions));
+        .filter(|endpoint| is_usable(endpoint.conditions))
+        .peekable();
+    let any = usable.peek().is_some();
     let nodes: BTreeSet<NodeName> = usable
         .filter_map(|Endpoint { node_name, .. }| Some(NodeName::new(node_name?)))
         .collect();
@@ -150,12 +171,14 @@ fn slice(object: SlimEndpointSlice) -> Option<Slice> {
         service,
         family,
         nodes: nodes.into_iter().collect(),
+        usable: any,
     })
 }
 
-/// Whether kube-proxy sends traffic that arrives on the endpoint's node to it, or would if no
-/// better one were left there: it is ready, or it still serves while it terminates. An absent
-/// condition means ready, serving, and not terminating.
+/// Whether kube-proxy sends traffic to the endpoint, or would if no better one were left on its node
+/// (policy Local) or anywhere (policy Cluster): it is ready, or it still serves while it terminates.
+/// An absent condition means ready, serving, and not terminating. Where the Service has
+/// `publishNotReadyAddresses`, the slices already say that all are ready.
 fn is_usable(conditions: EndpointConditions) -> bool {
     let EndpointConditions {
         ready,

@@ -1,11 +1,11 @@
 //! Services of type LoadBalancer that are ours.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::{ExternalTrafficPolicy, Holder, LoadBalancerClasses, ServiceKey, Uid};
-use plan::{LocalEndpoints, Service, ServiceState, Snapshot};
+use plan::{LocalEndpoints, Service, ServiceState, Snapshot, Vacancy};
 
 use super::endpoints::Endpoints;
 use super::reading::Objects;
@@ -16,6 +16,8 @@ pub(super) struct Services<'a> {
     pub(super) facts: &'a mut Snapshot,
     pub(super) classes: &'a LoadBalancerClasses,
     pub(super) endpoints: &'a Endpoints,
+    /// The `healthCheckNodePort` of each that has one.
+    pub(super) health_ports: &'a mut BTreeMap<ServiceKey, u16>,
 }
 
 impl Objects<SlimService> for Services<'_> {
@@ -26,8 +28,12 @@ impl Objects<SlimService> for Services<'_> {
     fn apply(&mut self, object: SlimService) -> bool {
         let key = key(&object);
         if !is_ours(&object, self.classes) {
-            return self.facts.services.remove(&key).is_some();
+            return self.remove(&key);
         }
+        match health_port(&object) {
+            Some(port) => self.health_ports.insert(key.clone(), port),
+            None => self.health_ports.remove(&key),
+        };
         let present = ServiceState::Present(Arc::new(self.service(key.clone(), object)));
         if self.facts.services.get(&key) == Some(&present) {
             return false;
@@ -37,7 +43,7 @@ impl Objects<SlimService> for Services<'_> {
     }
 
     fn delete(&mut self, object: SlimService) -> bool {
-        self.facts.services.remove(&key(&object)).is_some()
+        self.remove(&key(&object))
     }
 
     fn replace(&mut self, objects: Vec<SlimService>) -> bool {
@@ -59,6 +65,11 @@ impl Objects<SlimService> for Services<'_> {
 }
 
 impl Services<'_> {
+    fn remove(&mut self, key: &ServiceKey) -> bool {
+        self.health_ports.remove(key);
+        self.facts.services.remove(key).is_some()
+    }
+
     fn service(&self, key: ServiceKey, object: SlimService) -> Service {
         let traffic_policy = match object.spec.external_traffic_policy.as_deref() {
             Some("Local") => ExternalTrafficPolicy::Local,
@@ -73,6 +84,7 @@ impl Services<'_> {
             traffic_policy,
             shown: shown.collect::<BTreeSet<IpAddr>>().into_iter().collect(),
             local_endpoints: local_endpoints(traffic_policy, &key, self.endpoints),
+            vacancy: vacancy(traffic_policy, &key, self.endpoints),
             holder: Arc::new(Holder {
                 service: key,
                 uid: Uid::new(object.metadata.uid.unwrap_or_default()),
@@ -89,15 +101,18 @@ pub(super) fn refresh(facts: &mut Snapshot, key: &ServiceKey, endpoints: &Endpoi
         return false;
     };
     let local = local_endpoints(service.traffic_policy, key, endpoints);
-    if service.local_endpoints == local {
+    let vacancy = vacancy(service.traffic_policy, key, endpoints);
+    if service.local_endpoints == local && service.vacancy == vacancy {
         return false;
     }
-    Arc::make_mut(service).local_endpoints = local;
+    let service = Arc::make_mut(service);
+    service.local_endpoints = local;
+    service.vacancy = vacancy;
     true
 }
 
-/// Under `Cluster` nobody asks where endpoints are, and their coming and going is no reason to
-/// plan again.
+/// Under `Cluster` nobody asks where endpoints are, and as long as there is one, their coming and
+/// going is no reason to plan again.
 fn local_endpoints(
     policy: ExternalTrafficPolicy,
     key: &ServiceKey,
@@ -107,6 +122,18 @@ fn local_endpoints(
         ExternalTrafficPolicy::Cluster => LocalEndpoints::default(),
         ExternalTrafficPolicy::Local => endpoints.of(key),
     }
+}
+
+fn vacancy(policy: ExternalTrafficPolicy, key: &ServiceKey, endpoints: &Endpoints) -> Vacancy {
+    match policy {
+        ExternalTrafficPolicy::Cluster => endpoints.vacancy(key),
+        ExternalTrafficPolicy::Local => Vacancy::default(),
+    }
+}
+
+fn health_port(object: &SlimService) -> Option<u16> {
+    let port = object.spec.health_check_node_port?;
+    u16::try_from(port).ok().filter(|port| *port != 0)
 }
 
 fn is_ours(object: &SlimService, classes: &LoadBalancerClasses) -> bool {

@@ -1,10 +1,12 @@
-//! Which nodes have a SpeakerStatus, and so a speaker.
+//! Which nodes have a SpeakerStatus, and so a speaker; and what they say of their service proxies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use crds::PROXY_HEALTHY;
+use k8s_openapi::jiff::Timestamp;
 use model::NodeName;
-use plan::Snapshot;
+use plan::{Fitness, Snapshot, Verdict};
 
 use super::reading::Objects;
 use crate::slim::SlimSpeakerStatus;
@@ -43,6 +45,7 @@ impl Speakers {
             let over = *until <= now;
             if over {
                 facts.speakers.remove(node);
+                facts.verdicts.remove(node);
             }
             !over
         });
@@ -69,8 +72,12 @@ impl Objects<SlimSpeakerStatus> for Statuses<'_> {
             leaving.for_each(|until| *until = self.now + GRACE);
         }
         self.speakers.leaving.remove(&node);
-        self.facts.speakers.insert(node.clone());
-        self.speakers.there.insert(node)
+        let mut changed = self.speakers.there.insert(node.clone());
+        if let Some(verdict) = verdict(&object) {
+            changed |= self.facts.speakers.insert(node.clone());
+            changed |= self.facts.verdicts.insert(node, verdict) != Some(verdict);
+        }
+        changed
     }
 
     fn delete(&mut self, object: SlimSpeakerStatus) -> bool {
@@ -99,6 +106,29 @@ impl Statuses<'_> {
         }
         was
     }
+}
+
+/// What a SpeakerStatus says of its node's service proxy. Nothing, as long as nothing is written in
+/// it: its speaker has just made it, and says a moment later how the node is to be ranked.
+fn verdict(object: &SlimSpeakerStatus) -> Option<Verdict> {
+    let conditions = object.status.as_ref()?.conditions.as_ref();
+    let mut conditions = conditions.into_iter().flatten();
+    let said = conditions.find(|condition| condition.r#type == PROXY_HEALTHY);
+    let fitness = said.and_then(|said| said.reason.as_deref());
+    let fitness = fitness.map(Fitness::of_reason).unwrap_or_default();
+    let since = match fitness {
+        Fitness::Settling => said.and_then(|said| said.last_transition_time.as_ref()),
+        Fitness::Unverified
+        | Fitness::Unknown
+        | Fitness::Healthy
+        | Fitness::Late
+        | Fitness::Dead => None,
+    };
+    let since = since.and_then(|since| since.parse::<Timestamp>().ok());
+    Some(Verdict {
+        fitness,
+        since: since.map_or(0, Timestamp::as_second),
+    })
 }
 
 /// A SpeakerStatus has the name of its node.

@@ -17,29 +17,36 @@ struct Rig {
     peers: watch::Receiver<Peers>,
     sessions: watch::Sender<Sessions>,
     standing: watch::Receiver<Option<Standing>>,
+    orders: watch::Receiver<Order>,
     registry: Registry,
 }
 
 fn rig() -> Rig {
+    rig_with(plan::History::default())
+}
+
+fn rig_with(history: plan::History) -> Rig {
     let (events, inlet) = mpsc::channel(BATCH);
     let (reports, reported) = mpsc::channel(BATCH);
     let (plans, desired) = watch::channel(layer2::Desired::default());
     let (peers, asked) = watch::channel(Peers::default());
     let (sessions, seen) = watch::channel(Sessions::default());
     let (standing, standings) = watch::channel(None);
+    let (orders, ordered) = watch::channel(Order::default());
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let outlets = Outlets {
         plans,
         peers,
         standing,
+        orders,
         metrics: metrics.plans,
         bgp: metrics.bgp,
         health: Health::new(Duration::MAX),
         planned: Readiness::default().gate("first plan"),
     };
     let classes = model::LoadBalancerClasses::new(true, []);
-    let index = Index::new(model::NodeName::new("n1"), classes);
+    let index = Index::new(model::NodeName::new("n1"), classes, history);
     let inlets = Inlets {
         events: inlet,
         reports: reported,
@@ -53,6 +60,7 @@ fn rig() -> Rig {
         peers: asked,
         sessions,
         standing: standings,
+        orders: ordered,
         registry,
     }
 }
@@ -277,4 +285,86 @@ async fn how_a_peer_stands_is_shown_as_it_changes() {
     assert_eq!(rig.metric("seamark_bgp_session_up{peer=\"tor-1\"}"), "1");
     let told = "seamark_bgp_prefixes_advertised{peer=\"tor-1\",family=\"ipv4\"}";
     assert_eq!(rig.metric(told), "2");
+}
+
+fn probe(answer: plan::Answer) -> Event {
+    let source = plan::Source::Proxy;
+    Event::Probe(crate::prober::Probe { answer, source })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_has_just_booted_announces_with_the_first_good_answer_and_not_before() {
+    let uptime = Some(Duration::from_secs(20));
+    let mut rig = rig_with(plan::History::start(uptime, Instant::now().into_std()));
+    for event in Objects::of(&["n1"]).lists() {
+        rig.events.send(event).await.unwrap();
+    }
+    rig.standing.changed().await.unwrap();
+    assert_eq!(rig.answered(), BTreeSet::new());
+    assert_eq!(
+        rig.metric("seamark_withheld{reason=\"proxy_unverified\"}"),
+        "2"
+    );
+    assert_eq!(
+        rig.metric("seamark_proxy_fitness{reason=\"unverified\"}"),
+        "1"
+    );
+    rig.events.send(probe(plan::Answer::Refused)).await.unwrap();
+    advance(Duration::from_secs(1)).await;
+    assert_eq!(rig.answered(), BTreeSet::new());
+
+    let sent = Instant::now();
+    rig.events.send(probe(plan::Answer::Serving)).await.unwrap();
+    rig.plans.changed().await.unwrap();
+    assert_eq!(sent.elapsed(), Duration::ZERO);
+    assert_eq!(rig.answered(), vips());
+    assert_eq!(
+        rig.metric("seamark_proxy_fitness{reason=\"settling\"}"),
+        "1"
+    );
+    assert_eq!(
+        rig.metric("seamark_proxy_fitness{reason=\"unverified\"}"),
+        "0"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_cannot_be_asked_delays_nothing() {
+    let mut rig = rig();
+    let sent = Instant::now();
+    for event in Objects::of(&["n1"]).lists() {
+        rig.events.send(event).await.unwrap();
+    }
+    rig.plans.changed().await.unwrap();
+    assert_eq!(sent.elapsed(), Duration::ZERO);
+    assert_eq!(rig.answered(), vips());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_fitness_is_said_and_ordered_at_once_and_the_same_answer_is_not_planned() {
+    let uptime = Some(Duration::from_secs(20));
+    let mut rig = rig_with(plan::History::start(uptime, Instant::now().into_std()));
+    rig.orders.changed().await.unwrap();
+    let eager = rig.orders.borrow_and_update().period;
+    for event in Objects::of(&["n1"]).lists() {
+        rig.events.send(event).await.unwrap();
+    }
+    rig.events.send(probe(plan::Answer::Serving)).await.unwrap();
+    rig.orders
+        .wait_for(|order| order.period > eager)
+        .await
+        .unwrap();
+    let settling = |standing: &Option<Standing>| {
+        standing
+            .as_ref()
+            .is_some_and(|standing| standing.fitness == plan::Fitness::Settling)
+    };
+    rig.standing.wait_for(settling).await.unwrap();
+    let plans = rig.metric("seamark_plans_total");
+    for _ in 0..5 {
+        advance(Duration::from_secs(1)).await;
+        rig.events.send(probe(plan::Answer::Serving)).await.unwrap();
+    }
+    advance(Duration::from_secs(1)).await;
+    assert_eq!(rig.metric("seamark_plans_total"), plans);
 }

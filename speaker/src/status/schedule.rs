@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use plan::Fitness;
 use tokio::time::Instant;
 
 use crate::standing::Standing;
 
-/// The least time between two writes, unless trouble begins or ends.
+/// The least time between two writes, unless trouble begins or ends, or others rank this node
+/// otherwise for what it says.
 const PACE: Duration = Duration::from_secs(30);
 
 /// How long to wait after a write that failed, or for the watch to show what was created.
@@ -44,6 +46,10 @@ impl Schedule {
         } else {
             // Whatever comes next under the name is another object, with an empty status.
             self.written = None;
+            // Nodes with such an object are candidates at once, whatever is written into it later.
+            if standing.fitness == Fitness::Unverified {
+                return Step::Wait(None);
+            }
             held(self.create_after, now).unwrap_or(Step::Create)
         }
     }
@@ -58,7 +64,8 @@ impl Schedule {
         let urgent = written.troubles != standing.troubles
             || written.conflicts != standing.conflicts
             || !written.has_sessions_as(standing)
-            || written.config_generation.is_none() != standing.config_generation.is_none();
+            || written.config_generation.is_none() != standing.config_generation.is_none()
+            || ranks_otherwise(written.fitness, standing.fitness);
         if urgent {
             return Step::Apply;
         }
@@ -81,6 +88,13 @@ impl Schedule {
     pub(super) fn failed(&mut self, now: Instant) {
         self.apply_after = Some(now + RETRY);
     }
+}
+
+/// Of proxies that are fit it is told in its turn whether they are late; the first answer is told
+/// at once.
+fn ranks_otherwise(written: Fitness, now: Fitness) -> bool {
+    let both_fit = written.is_fit() && now.is_fit();
+    written != now && !(both_fit && written != Fitness::Unknown)
 }
 
 fn held(until: Option<Instant>, now: Instant) -> Option<Step> {
@@ -171,6 +185,53 @@ mod tests {
             Step::Apply,
             "and when it ends"
         );
+    }
+
+    #[test]
+    fn what_others_rank_by_does_not_wait() {
+        let now = Instant::now();
+        let of = |fitness| Standing {
+            fitness,
+            ..standing(true)
+        };
+        for (before, after, step) in [
+            (Fitness::Unknown, Fitness::Healthy, Step::Apply),
+            (Fitness::Healthy, Fitness::Dead, Step::Apply),
+            (Fitness::Late, Fitness::Dead, Step::Apply),
+            (Fitness::Dead, Fitness::Healthy, Step::Apply),
+            (Fitness::Unverified, Fitness::Settling, Step::Apply),
+            (Fitness::Settling, Fitness::Healthy, Step::Apply),
+            (
+                Fitness::Healthy,
+                Fitness::Late,
+                Step::Wait(Some(now + PACE)),
+            ),
+            (
+                Fitness::Late,
+                Fitness::Healthy,
+                Step::Wait(Some(now + PACE)),
+            ),
+        ] {
+            let mut schedule = Schedule::default();
+            schedule.applied(of(before), now);
+            assert_eq!(schedule.step(&of(after), now), step, "{before:?} {after:?}");
+        }
+    }
+
+    #[test]
+    fn a_node_that_has_just_booted_offers_itself_only_when_its_proxy_serves() {
+        let now = Instant::now();
+        let mut booting = Standing {
+            fitness: Fitness::Unverified,
+            ..standing(false)
+        };
+        let mut schedule = Schedule::default();
+        assert_eq!(schedule.step(&booting, now), Step::Wait(None));
+        booting.exists = true;
+        assert_eq!(schedule.step(&booting, now), Step::Apply);
+        booting.exists = false;
+        booting.fitness = Fitness::Settling;
+        assert_eq!(schedule.step(&booting, now), Step::Create);
     }
 
     #[test]

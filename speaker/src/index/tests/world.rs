@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use l2::Mac;
 use model::{InterfaceName, LoadBalancerClasses, NodeName};
-use plan::{Interface, InterfaceKind, Plan, Prefix, Transition};
+use plan::{History, Interface, InterfaceKind, Plan, Prefix, Transition};
 use runtime::watch::{WatchEvent, WatchFailure};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ impl World {
     pub(crate) fn empty(node: &str) -> Self {
         let classes = LoadBalancerClasses::new(true, []);
         Self {
-            index: Index::new(NodeName::new(node), classes),
+            index: Index::new(NodeName::new(node), classes, History::default()),
             now: Instant::now(),
             transitions: Vec::new(),
         }
@@ -210,6 +210,18 @@ pub(crate) fn config() -> Value {
 
 pub(crate) fn status(node: &str) -> Value {
     json!({ "metadata": { "name": node }, "status": { "announcedIPv4": 1 } })
+}
+
+/// A SpeakerStatus that says this of its node's service proxy.
+pub(crate) fn judged(node: &str, reason: &str) -> Value {
+    let mut status = status(node);
+    status["status"]["conditions"] = json!([{
+        "type": "ProxyHealthy",
+        "status": "Unknown",
+        "reason": reason,
+        "lastTransitionTime": "2026-11-21T00:00:00Z",
+    }]);
+    status
 }
 
 pub(crate) fn interfaces() -> Event {
