@@ -11,6 +11,7 @@ mod bgp_faults;
 mod bgp_routes;
 mod bgp_sessions;
 mod ground;
+mod health;
 mod history;
 mod hostile;
 mod kinds;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         bgp_routes::scenarios(),
         bgp_sessions::scenarios(),
         ground::scenarios(),
+        health::scenarios(),
         hostile::scenarios(),
         kinds::scenarios(),
         links::scenarios(),

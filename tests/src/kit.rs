@@ -1,6 +1,6 @@
 //! The lab as scenarios see it: one value that owns all of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use crate::host::Host;
 use crate::network::{self, LAN};
 use crate::pki::Pki;
 use crate::pods::{self, Place, Pod};
-use crate::process::{Process, Start};
-use crate::run::{Run, Stage};
+use crate::process::Process;
+use crate::run::Run;
 use crate::seamark::{self, Instance, Part};
 use crate::steps::step;
-use crate::tools;
-use crate::topology::{ProxyMode, Topology, node_number};
+use crate::topology::{Topology, node_number};
 
+mod proxies;
 mod reset;
 
 /// How long the control plane may take.
@@ -37,7 +37,9 @@ pub struct Lab {
     topology: Topology,
     // Guards in the order in which they may be dropped; the run last.
     seamark: BTreeMap<Part, Instance>,
-    proxies: Vec<Process>,
+    proxies: BTreeMap<String, Process>,
+    /// Nodes on which it is not as it was at the start.
+    odd_proxies: BTreeSet<String>,
     /// kube-proxy or the controller manager may have lost the API server.
     are_clients_behind: bool,
     pods: BTreeMap<String, Pod>,
@@ -68,7 +70,8 @@ impl Lab {
         let mut lab = Self {
             topology: topology.clone(),
             seamark: BTreeMap::new(),
-            proxies: Vec::new(),
+            proxies: BTreeMap::new(),
+            odd_proxies: BTreeSet::new(),
             are_clients_behind: false,
             pods: BTreeMap::new(),
             pod_serial: 0,
@@ -227,6 +230,16 @@ impl Lab {
         let host = self.host(part.host());
         let instance = seamark::start(&self.cluster, &self.pki, part, &host, &arguments)?;
         self.seamark.insert(part.clone(), instance);
+        Ok(())
+    }
+
+    /// Start the speaker of a node as if the node had just booted: its clock since boot shows this.
+    pub fn start_speaker_at_boot(&mut self, node: &str, uptime: Duration) -> Result<()> {
+        let part = Part::speaker(node);
+        self.seamark.remove(&part);
+        let host = self.host(part.host());
+        let instance = seamark::start_at_boot(&self.cluster, &self.pki, &part, &host, uptime)?;
+        self.seamark.insert(part, instance);
         Ok(())
     }
 
@@ -451,50 +464,11 @@ impl Lab {
         self.start_base_pods()
     }
 
-    fn start_proxies(&mut self) -> Result<()> {
-        self.proxies.clear();
-        if let Some(mode) = self.topology.proxy {
-            for node in self.topology.node_names() {
-                let proxy = self.start_proxy(&node, mode)?;
-                self.proxies.push(proxy);
-            }
-        }
-        Ok(())
-    }
-
     fn start_base_pods(&mut self) -> Result<()> {
         for pod in self.topology.pods.clone() {
             self.start_pod(&pod.name, &pod.node, &[("app", &pod.app)])?;
         }
         Ok(())
-    }
-
-    fn start_proxy(&self, node: &str, mode: ProxyMode) -> Result<Process> {
-        let mut arguments = vec![
-            format!("--kubeconfig={}", self.pki.path("proxy.kubeconfig")),
-            format!("--hostname-override={node}"),
-            format!("--proxy-mode={}", mode.as_str()),
-            "--cluster-cidr=10.244.0.0/16,fd00:10:244::/48".to_owned(),
-        ];
-        // Zero means: leave the machine's own settings alone.
-        for setting in [
-            "max-per-core",
-            "min",
-            "tcp-timeout-established",
-            "tcp-timeout-close-wait",
-        ] {
-            arguments.push(format!("--conntrack-{setting}=0"));
-        }
-        Start {
-            run: &self.run,
-            host: node,
-            name: &format!("kube-proxy-{node}"),
-            stage: Stage::Guest,
-            program: &tools::built("kube-proxy")?,
-            arguments: &arguments,
-            environment: &[],
-        }
-        .spawn()
     }
 
     /// A node reaches the pods of another node by that node.

@@ -111,8 +111,39 @@ pub(crate) fn start(
     host: &Host,
     arguments: &[String],
 ) -> Result<Instance> {
+    let program = tools::ours(part.program())?;
+    launch(cluster, pki, part, host, &program, &[], arguments)
+}
+
+/// Start a binary of ours as if its host had been up for this long, by a time namespace of its own.
+pub(crate) fn start_at_boot(
+    cluster: &Cluster,
+    pki: &Pki,
+    part: &Part,
+    host: &Host,
+    uptime: Duration,
+) -> Result<Instance> {
+    let shown = fs::read_to_string("/proc/uptime")?;
+    let shown = shown.split('.').next().unwrap_or_default();
+    let offset = i64::try_from(uptime.as_secs())? - shown.parse::<i64>()?;
+    let program = tools::ours(part.program())?.to_string_lossy().into_owned();
+    let wrapping = ["--time".to_owned(), format!("--boottime={offset}"), program];
+    let program = Path::new("unshare");
+    launch(cluster, pki, part, host, program, &wrapping, &[])
+}
+
+fn launch(
+    cluster: &Cluster,
+    pki: &Pki,
+    part: &Part,
+    host: &Host,
+    program: &Path,
+    wrapping: &[String],
+    arguments: &[String],
+) -> Result<Instance> {
     let kubeconfig = credentials(cluster, pki, part)?;
-    let mut all = vec![
+    let mut all = wrapping.to_vec();
+    all.extend([
         "--kubeconfig".to_owned(),
         kubeconfig,
         "--log-format".to_owned(),
@@ -121,7 +152,7 @@ pub(crate) fn start(
         ADMIN.to_owned(),
         "--namespace".to_owned(),
         NAMESPACE.to_owned(),
-    ];
+    ]);
     if let Part::Speaker(node) = part {
         all.extend(["--node-name".to_owned(), node.clone()]);
     }
@@ -131,7 +162,7 @@ pub(crate) fn start(
         host: host.name(),
         name: &part.name(),
         stage: Stage::Guest,
-        program: &tools::ours(part.program())?,
+        program,
         arguments: &all,
         environment: &[],
     }

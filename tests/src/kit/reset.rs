@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 
 use super::Lab;
-use crate::process::{Process, tail};
+use crate::process::tail;
 use crate::{eventually, network};
 
 const CARRIER_TIME: Duration = Duration::from_secs(5);
@@ -28,7 +28,7 @@ impl Lab {
         if self.are_clients_behind {
             self.restart_clients()?;
         }
-        self.proxies.iter().try_for_each(Process::expect_running)?;
+        self.restore_proxies()?;
         self.last_reset = SystemTime::now();
         self.client_host().flush_neighbours()
     }
@@ -79,7 +79,7 @@ impl Lab {
             let show = show.unwrap_or_else(|error| format!("{error:#}\n"));
             parts.push(format!("--- {kinds}\n{show}"));
         }
-        let others = self.plane.processes().chain(&self.proxies);
+        let others = self.plane.processes().chain(self.proxies.values());
         let ended = others.filter(|process| !process.is_running());
         for process in self
             .seamark
