@@ -81,7 +81,12 @@ impl<'a> Rules<'a> {
         if here.is_some_and(|node| node.excluded) {
             return Some(Withheld::NodeExcluded);
         }
-        if is_gated(self.snapshot, &self.snapshot.node) {
+        let gated = match field {
+            // On a segment it waits until the others know as well.
+            Some(_) => is_gated(self.snapshot, &self.snapshot.node),
+            None => self.snapshot.fitness == Fitness::Unverified,
+        };
+        if gated {
             return Some(Withheld::ProxyUnverified);
         }
         lacking(service, family, &self.snapshot.node)

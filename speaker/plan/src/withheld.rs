@@ -76,6 +76,9 @@ pub enum Withheld {
     /// The node has just booted and its service proxy has not yet been seen to serve.
     #[error("the service proxy of this node has not answered since the node booted")]
     ProxyUnverified,
+    /// The node's service proxy is dead, and BGP peers have other nodes to go to.
+    #[error("the service proxy of this node is dead; see why it does not run")]
+    ProxyDead,
     /// No usable endpoint is anywhere.
     #[error("the Service has no usable endpoint of the family on any node")]
     NoEndpoint,
@@ -118,7 +121,7 @@ pub enum Withheld {
 
 impl Withheld {
     /// Every word that [`Self::reason`] can give, in the order of the variants.
-    pub const REASONS: [&'static str; 20] = [
+    pub const REASONS: [&'static str; 23] = [
         "ServiceGone",
         "ServiceMissing",
         "NotInLedger",
@@ -134,6 +137,7 @@ impl Withheld {
         "NodeNotSelected",
         "NodeExcluded",
         "ProxyUnverified",
+        "ProxyDead",
         "NoEndpoint",
         "NoLocalEndpoint",
         "OtherNode",
@@ -161,6 +165,7 @@ impl Withheld {
             Self::NodeNotSelected => "NodeNotSelected",
             Self::NodeExcluded => "NodeExcluded",
             Self::ProxyUnverified => "ProxyUnverified",
+            Self::ProxyDead => "ProxyDead",
             Self::NoEndpoint => "NoEndpoint",
             Self::NoLocalEndpoint => "NoLocalEndpoint",
             Self::OtherNode { .. } => "OtherNode",
@@ -186,6 +191,9 @@ impl Withheld {
             | Self::SpeakerUnknown
             | Self::NodeNotSelected
             | Self::NodeExcluded
+            | Self::ProxyUnverified
+            | Self::ProxyDead
+            | Self::NoEndpoint
             | Self::NoLocalEndpoint
             | Self::OtherNode { .. }
             | Self::NoInterface

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use model::{NodeName, PeerName};
-use plan::{Snapshot, plan, transitions};
+use plan::{Fitness, Snapshot, plan, transitions};
 use proptest::prelude::*;
 
 use super::facts::{
     accept, attributes, change_bgp, change_peers, planned, routed, tells, told, why_untold,
 };
-use crate::facts::{change_config, change_web, cluster, local, lose_web, selector, vips, why_not};
+use crate::facts::{
+    change_config, change_web, cluster, judge, local, lose_web, selector, vips, why_not,
+};
 
 type Change = (&'static str, fn(&mut Snapshot));
 
-const LOSSES: [Change; 6] = [
+const LOSSES: [Change; 9] = [
     ("the ledger entries are deleted", |s| s.ledger.clear()),
     ("the status is overwritten", |s| {
         change_web(s, |web| web.shown.clear())
@@ -27,6 +29,13 @@ const LOSSES: [Change; 6] = [
         }
     }),
     ("no Node is readable", |s| s.nodes.clear()),
+    ("the proxy cannot be asked", |s| {
+        s.fitness = Fitness::Unknown
+    }),
+    ("the proxy is late", |s| s.fitness = Fitness::Late),
+    ("others take all proxies for dead", |s| {
+        judge(s, Fitness::Dead)
+    }),
 ];
 
 #[test]

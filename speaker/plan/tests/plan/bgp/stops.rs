@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use model::{PeerName, PoolName, Uid};
-use plan::{ServiceState, Snapshot, Withheld, plan};
+use plan::{Fitness, ServiceState, Snapshot, Withheld, plan};
 
 use super::facts::{change_bgp, change_peers, planned, routed, tells, withdrawals};
 use crate::facts::{
-    change_config, change_node, change_web, hold, holder, local, lose_web, selector, service, vips,
-    web,
+    change_config, change_node, change_web, hold, holder, local, lose_web, selector, service,
+    vacate, vips, web,
 };
 
 type Change = fn(&mut Snapshot);
@@ -17,7 +17,7 @@ type Change = fn(&mut Snapshot);
 fn each_thing_that_says_stop_withdraws_and_is_named() {
     let pool = || PoolName::new("pool");
     let another = || holder("other").service.clone();
-    let cases: [(Withheld, Change); 14] = [
+    let cases: [(Withheld, Change); 17] = [
         (Withheld::ServiceGone, |s| {
             s.services.remove(&web());
         }),
@@ -59,6 +59,11 @@ fn each_thing_that_says_stop_withdraws_and_is_named() {
         (Withheld::NodeExcluded, |s| {
             change_node(s, "n1", |node| node.excluded = true);
         }),
+        (Withheld::ProxyUnverified, |s| {
+            s.fitness = Fitness::Unverified;
+        }),
+        (Withheld::ProxyDead, |s| s.fitness = Fitness::Dead),
+        (Withheld::NoEndpoint, vacate),
         (Withheld::NoLocalEndpoint, |s| local(s, &["n2"])),
         (Withheld::NoPeer, |s| {
             change_config(s, |config| config.bgp_peers.clear());
