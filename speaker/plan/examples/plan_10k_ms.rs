@@ -18,7 +18,8 @@ use model::{
     PeerAsn, PeerName, PoolName, ServiceKey, SpeakerConfig, SpeakerPool, Uid,
 };
 use plan::{
-    Interface, InterfaceKind, LocalEndpoints, Node, Prefix, Service, ServiceState, Snapshot, plan,
+    Interface, InterfaceKind, LocalEndpoints, Node, Prefix, Service, ServiceState, Snapshot,
+    Vacancy, plan,
 };
 
 const SERVICES: u16 = 10_000;
@@ -124,6 +125,7 @@ fn add(snapshot: &mut Snapshot, number: u16, address: IpAddr, pool: &PoolName) {
         traffic_policy: ExternalTrafficPolicy::Cluster,
         shown: vec![address],
         local_endpoints: LocalEndpoints::default(),
+        vacancy: Vacancy::default(),
     };
     let present = ServiceState::Present(Arc::new(service));
     snapshot.services.insert(key, present);

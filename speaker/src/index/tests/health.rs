@@ -37,7 +37,7 @@ fn booted(objects: &Objects) -> World {
 
 fn why(world: &mut World) -> Vec<Withheld> {
     let withheld = world.plan().withheld.into_values();
-    withheld.map(|withheld| withheld.why).collect()
+    withheld.filter_map(|withheld| withheld.layer2).collect()
 }
 
 #[test]
