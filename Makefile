@@ -65,8 +65,9 @@ bench: setup ## figures of a release build, also in target/bench.json (BENCH=wor
 soak: ## the scenarios with random moments, with many seeds (SOAK_SEEDS)
 	@$(MAKE) --no-print-directory lab SEEDS=$(SOAK_SEEDS) SCENARIO='$(or $(SCENARIO),random)'
 
-fuzz: ## every fuzz target for FUZZ_SECONDS; needs a nightly toolchain and cargo-fuzz
-	@for target in $$(cargo +nightly fuzz list --fuzz-dir tests/fuzz); do \
+fuzz: ## every fuzz target for FUZZ_SECONDS (FUZZ=words picks some)
+	@tools=$$(tests/tools/setup.sh fuzz) && export PATH="$$tools:$$PATH" && \
+	for target in $$(cargo +nightly fuzz list --fuzz-dir tests/fuzz | grep -e '$(FUZZ)'); do \
 		cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 gen: ## write the generated files anew

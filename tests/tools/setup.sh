@@ -2,6 +2,7 @@
 # Prepares this machine for the lab and says what it does, and how long each step took.
 #
 #   setup.sh          Debian packages (only when one is missing), then the Go programs of the lab
+#   setup.sh fuzz     a nightly toolchain and cargo-fuzz, and prints the folder that holds the latter
 #   setup.sh where    prints the folders that hold those programs, one a line; changes nothing
 #
 # The programs are tool dependencies of the Go modules beside this file: go.mod and go.sum pin them.
@@ -100,7 +101,24 @@ without_services() {
   chmod 755 "$policy"
 }
 
+# fuzzer: what only `make fuzz` needs. Its folder is the one line on standard output.
+fuzzer() {
+  local seconds=$SECONDS root=${XDG_CACHE_HOME:-$HOME/.cache}/seamark/fuzz-0.13.2
+  rustc +nightly --version >/dev/null 2>&1 || {
+    command -v rustup >/dev/null || fail "fuzzing needs a nightly Rust toolchain: install rustup from https://rustup.rs, then run this again"
+    rustup toolchain install nightly --profile minimal >&2
+  }
+  [ -x "$root/bin/cargo-fuzz" ] || {
+    printf 'setup: building cargo-fuzz … ' >&2
+    cargo install --quiet --locked --root "$root" --version "${root##*-}" cargo-fuzz >&2 ||
+      fail "building cargo-fuzz failed; see the lines above"
+    printf '%d s\n' "$((SECONDS - seconds))" >&2
+  }
+  echo "$root/bin"
+}
+
 case ${1:-all} in
+fuzz) fuzzer ;;
 where)
   folder kubernetes "$kubernetes_flags"
   folder etcd "$etcd_flags"
@@ -115,5 +133,5 @@ all)
   done
   build etcd "$etcd_flags" etcd go.etcd.io/etcd/server/v3
   ;;
-*) fail "usage: setup.sh [where]" ;;
+*) fail "usage: setup.sh [fuzz|where]" ;;
 esac
