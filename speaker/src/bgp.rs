@@ -196,6 +196,7 @@ impl Driver {
             desired: receiver,
             accepted: inlet,
             sessions: self.sessions.clone(),
+            metrics: self.metrics.clone(),
             shutdown: self.shutdown.clone(),
         };
         // Each process and peer waits otherwise, so that a hundred nodes do not dial in step.
@@ -226,6 +227,7 @@ impl Driver {
             self.running.remove(&name);
         }
         if !self.running.contains_key(&name) {
+            self.metrics.forget(&name);
             self.sessions
                 .send_if_modified(|sessions| sessions.remove(&name).is_some());
         }

@@ -8,6 +8,7 @@ mod api_server;
 mod ask;
 mod bgp_beside;
 mod bgp_faults;
+mod bgp_malformed;
 mod bgp_routes;
 mod bgp_sessions;
 mod ground;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         api_server::scenarios(),
         bgp_beside::scenarios(),
         bgp_faults::scenarios(),
+        bgp_malformed::scenarios(),
         bgp_routes::scenarios(),
         bgp_sessions::scenarios(),
         ground::scenarios(),

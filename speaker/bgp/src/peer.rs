@@ -179,6 +179,11 @@ impl Peer {
         self.state
     }
 
+    /// What was received since the start, over all sessions.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
     /// What an operator is shown.
     pub fn status(&self) -> Status {
         let further = self.connections.iter().max_by_key(|one| one.state());

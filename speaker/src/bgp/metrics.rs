@@ -1,6 +1,8 @@
 //! What is counted of BGP. The figures of sessions are those that SpeakerStatus shows.
 
+use bgp::Counters;
 use crds::SessionState;
+use model::PeerName;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -9,6 +11,20 @@ use prometheus_client::registry::Registry;
 
 use super::Sessions;
 
+/// RFC 7606 §2, as labels.
+const TREATMENTS: [&str; 3] = ["discard", "withdraw", "disable"];
+
+/// How many more malformed UPDATEs there are than before, by their treatment.
+pub(super) fn malformed(before: Counters, after: Counters) -> [(&'static str, u64); 3] {
+    let [discard, withdraw, disable] = TREATMENTS;
+    let more = |of: fn(Counters) -> u64| of(after).saturating_sub(of(before));
+    [
+        (discard, more(|counters| counters.attributes_discarded)),
+        (withdraw, more(|counters| counters.treated_as_withdraw)),
+        (disable, more(|counters| counters.families_disabled)),
+    ]
+}
+
 /// See the texts in [`Metrics::register`].
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
@@ -16,6 +32,7 @@ pub(crate) struct Metrics {
     established: Family<PeerLabels, Gauge>,
     advertised: Family<RouteLabels, Gauge>,
     received: Family<RouteLabels, Gauge>,
+    malformed: Family<TreatmentLabels, Counter>,
     panics: Counter,
 }
 
@@ -30,6 +47,12 @@ struct RouteLabels {
     family: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TreatmentLabels {
+    peer: String,
+    treatment: &'static str,
+}
+
 impl Metrics {
     /// Metrics that are shown under the names in this function.
     pub(crate) fn register(registry: &mut Registry) -> Self {
@@ -38,6 +61,7 @@ impl Metrics {
             established: Family::default(),
             advertised: Family::default(),
             received: Family::default(),
+            malformed: Family::default(),
             panics: Counter::default(),
         };
         registry.register(
@@ -59,6 +83,11 @@ impl Metrics {
             "seamark_bgp_prefixes_received",
             "Prefixes that the peer has told us, and that nobody uses, by family",
             metrics.received.clone(),
+        );
+        registry.register(
+            "seamark_bgp_malformed_updates",
+            "Malformed UPDATEs of the peer, by what RFC 7606 makes of them",
+            metrics.malformed.clone(),
         );
         registry.register(
             "seamark_bgp_panics",
@@ -95,6 +124,23 @@ impl Metrics {
                     gauges.get_or_create(&labels).set(number);
                 }
             }
+        }
+    }
+
+    /// So many more malformed UPDATEs of a peer were treated like that.
+    pub(super) fn malformed(&self, peer: &PeerName, treatment: &'static str, more: u64) {
+        let labels = TreatmentLabels {
+            peer: peer.as_str().to_owned(),
+            treatment,
+        };
+        self.malformed.get_or_create(&labels).inc_by(more);
+    }
+
+    /// A peer is gone, and what was counted of it.
+    pub(super) fn forget(&self, peer: &PeerName) {
+        for treatment in TREATMENTS {
+            let peer = peer.as_str().to_owned();
+            self.malformed.remove(&TreatmentLabels { peer, treatment });
         }
     }
 

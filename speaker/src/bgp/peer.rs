@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
+use super::metrics::{Metrics, malformed};
 use super::routes::route_set;
 use super::session::Session;
 use super::socket::{Event, Socket};
@@ -37,6 +38,7 @@ pub(super) struct Channels {
     /// Connections that the peer made.
     pub(super) accepted: mpsc::Receiver<TcpStream>,
     pub(super) sessions: watch::Sender<Sessions>,
+    pub(super) metrics: Metrics,
     pub(super) shutdown: CancellationToken,
 }
 
@@ -172,7 +174,9 @@ impl Task {
             Event::Received(connection, bytes, _place) => {
                 if self.sockets.contains_key(&connection) {
                     let bytes = &bytes;
+                    let before = self.machine.counters();
                     self.feed(Input::Received { connection, bytes });
+                    self.count_malformed(before);
                 }
             }
             Event::Sent(connection, bytes) => {
@@ -186,6 +190,24 @@ impl Task {
                     let reason = transport::close_reason(error.as_ref());
                     self.feed(Input::Closed { connection, reason });
                 }
+            }
+        }
+    }
+
+    /// What RFC 7606 lets pass is no end of a session, so that nobody would see it otherwise. Each
+    /// treatment is a line once for each peer, as a peer may go on like that for ever.
+    fn count_malformed(&self, before: bgp::Counters) {
+        let peer = &self.name;
+        let unknown = bgp::Counters::default();
+        let so_far = malformed(unknown, before);
+        for ((treatment, more), (_, known)) in
+            (malformed(before, self.machine.counters()).into_iter()).zip(so_far)
+        {
+            if more > 0 {
+                self.channels.metrics.malformed(peer, treatment, more);
+            }
+            if more > 0 && known == 0 {
+                warn!(%peer, treatment, "the peer sends malformed UPDATEs; the session goes on");
             }
         }
     }
