@@ -4,13 +4,15 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::{IpFamily, LabelSelector, Labels, PeerName};
+use crate::{IpFamily, LabelSelector, Labels, PeerName, Uid};
 
 /// A BGPPeer: a router that speakers tell routes to, and from which nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BgpPeer {
     /// Its name.
     pub name: PeerName,
+    /// Its uid, for Events about it; none before it exists.
+    pub uid: Option<Uid>,
     /// Our AS number towards it; never 0.
     pub my_asn: u32,
     /// Which AS number it may have.

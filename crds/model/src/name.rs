@@ -52,7 +52,7 @@ name! {
     InterfaceName
 }
 name! {
-    /// `metadata.uid`: tells a Service from a later one of the same name.
+    /// `metadata.uid`: tells an object from a later one of the same name.
     Uid
 }
 

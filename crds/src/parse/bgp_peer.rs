@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use model::{BgpPeer, IpFamily, PasswordKey, PeerAsn, PeerName, Role};
+use model::{BgpPeer, IpFamily, PasswordKey, PeerAsn, PeerName, Role, Uid};
 
 use super::{Report, name_of};
 use crate::bgp_peer::{BGPPeer, BGPPeerSpec, MAX_PREFIXES, PasswordSecretRef};
@@ -64,6 +64,7 @@ pub(super) fn bgp_peer(object: &BGPPeer, report: &mut Report) -> BgpPeer {
         passive: spec.passive,
         vrf: vrf.and_then(|text| report.take("spec.vrf", read_vrf(text))),
         requires: Vec::new(),
+        uid: object.metadata.uid.clone().map(Uid::new),
         name,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::{
     AdvertisementName, BgpAdvertisement, BgpAttributes, BgpPeer, Community, PasswordKey, PeerAsn,
-    PeerName, PoolName,
+    PeerName, PoolName, Uid,
 };
 
 use super::{from_selectors, to_selectors};
@@ -24,6 +24,7 @@ impl From<&BgpPeer> for SpeakerConfigBgpPeer {
         };
         Self {
             name: peer.name.to_string(),
+            uid: peer.uid.as_ref().map(Uid::to_string),
             my_asn: i64::from(peer.my_asn),
             peer_asn,
             dynamic_asn,
@@ -62,6 +63,7 @@ impl TryFrom<&SpeakerConfigBgpPeer> for BgpPeer {
         let role = item.role.as_ref();
         Ok(Self {
             name: PeerName::new(item.name.clone()),
+            uid: item.uid.clone().map(Uid::new),
             my_asn: number(item.my_asn, 1, u32::MAX)?,
             peer_asn: peer_asn(item)?,
             address: address(&item.peer_address)?,

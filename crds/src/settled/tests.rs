@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use model::{
     BgpAdvertisement, BgpAttributes, BgpPeer, IpFamily, LabelSelector as Selector, Operator,
-    PasswordKey, PeerAsn, PeerName, Pool, PreferredNodeSelector as Preferred, Role,
+    PasswordKey, PeerAsn, PeerName, Pool, PreferredNodeSelector as Preferred, Role, Uid,
 };
 
 use super::*;
@@ -76,6 +76,7 @@ fn bare(name: &str) -> L2Advertisement {
 fn peers() -> Vec<BgpPeer> {
     let small = BgpPeer {
         name: PeerName::new("small"),
+        uid: None,
         my_asn: 1,
         peer_asn: PeerAsn::Internal,
         address: "2001:db8::1".parse().unwrap(),
@@ -98,6 +99,7 @@ fn peers() -> Vec<BgpPeer> {
     };
     let role = |role| BgpPeer {
         name: PeerName::new(format!("{role:?}")),
+        uid: Some(Uid::new("6b1f")),
         my_asn: u32::MAX,
         peer_asn: PeerAsn::Exactly(u32::MAX),
         address: "192.0.2.1".parse().unwrap(),

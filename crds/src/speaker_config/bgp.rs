@@ -11,6 +11,9 @@ use crate::label_selector::LabelSelector;
 pub struct SpeakerConfigBgpPeer {
     /// Name of the BGPPeer.
     pub name: String,
+    /// Its metadata.uid, by which Events about its sessions find it. Default: none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
     /// Our AS number.
     #[serde(rename = "myASN")]
     pub my_asn: i64,

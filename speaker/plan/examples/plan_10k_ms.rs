@@ -162,6 +162,7 @@ fn advertisement(name: &str, peers: &[&str]) -> BgpAdvertisement {
 fn peer(name: &str) -> BgpPeer {
     BgpPeer {
         name: PeerName::new(name),
+        uid: None,
         my_asn: 64_512,
         peer_asn: PeerAsn::External,
         address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{BgpAttributes, BgpPeer, IpFamily, PasswordKey, PeerAsn, PoolName, Role};
+use model::{BgpAttributes, BgpPeer, IpFamily, PasswordKey, PeerAsn, PoolName, Role, Uid};
 use serde_json::{Value, json};
 
 use super::*;
@@ -19,6 +19,7 @@ fn peer(name: &str, second: i64, fields: &Value) -> BGPPeer {
         spec[field] = value.clone();
     }
     let mut object = BGPPeer::new(name, serde_json::from_value(spec).unwrap());
+    object.metadata.uid = Some(format!("uid-{name}"));
     object.metadata.creation_timestamp = Some(Time(Timestamp::from_second(second).unwrap()));
     object
 }
@@ -114,6 +115,7 @@ fn a_peer_with_every_field_means_what_it_says() {
         passive: true,
         vrf: Some("red".to_owned()),
         requires: Vec::new(),
+        uid: Some(Uid::new("uid-tor")),
         name,
     };
     assert_eq!(parsed.problems, []);

@@ -43,6 +43,7 @@ pub(crate) fn advertisement(name: &str) -> BgpAdvertisement {
 pub(crate) fn peer(name: &str) -> BgpPeer {
     BgpPeer {
         name: PeerName::new(name),
+        uid: None,
         my_asn: 64_512,
         peer_asn: PeerAsn::Exactly(64_513),
         address: ip("192.0.2.1"),
