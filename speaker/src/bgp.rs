@@ -3,12 +3,14 @@
 //! ```text
 //! owner ──Peers (watch, latest)──▶ driver ──Desired (watch, latest)──▶ peer × n ─▶ TCP
 //!   ▲                                └─▶ listener ──TcpStream (mpsc)──▶  │
-//!   └──────────Sessions (watch, latest)──────────────────────────────────┘
+//!   └──────────Sessions (watch, latest)──────────────────────────────────┤
+//! events ◀─────Changes (watch, latest)───────────────────────────────────┘
 //! ```
 //!
 //! A panic in a peer's task costs that peer its session and is counted; the task is started again.
 //! Without a peer there is no task and no socket.
 
+mod change;
 mod listener;
 mod metrics;
 mod peer;
@@ -35,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 use listener::Listeners;
 
+pub(crate) use change::Change;
 pub(crate) use metrics::Metrics;
 pub(crate) use peers::{peers, router_id};
 pub(crate) use session::Session;
@@ -75,11 +78,15 @@ pub(crate) type Peers = Arc<BTreeMap<PeerName, Desired>>;
 /// All peers that there are tasks for, as they stand.
 pub(crate) type Sessions = BTreeMap<PeerName, Session>;
 
+/// What was last to be told of the session of each peer that there is a task for.
+pub(crate) type Changes = BTreeMap<PeerName, Change>;
+
 /// How the driver is tied to the rest.
 pub(crate) struct Channels {
     /// The peers; the driver ends when the sender is dropped.
     pub(crate) peers: watch::Receiver<Peers>,
     pub(crate) sessions: watch::Sender<Sessions>,
+    pub(crate) changes: watch::Sender<Changes>,
     /// Ends every session in order.
     pub(crate) shutdown: CancellationToken,
 }
@@ -97,12 +104,14 @@ pub(crate) async fn run(settings: Settings, channels: Channels, metrics: Metrics
     let Channels {
         peers,
         sessions,
+        changes,
         shutdown,
     } = channels;
     let mut driver = Driver {
         listeners: Listeners::new(settings.port),
         settings,
         sessions,
+        changes,
         shutdown,
         metrics,
         tasks: JoinSet::new(),
@@ -119,6 +128,7 @@ pub(crate) async fn run(settings: Settings, channels: Channels, metrics: Metrics
 struct Driver {
     settings: Settings,
     sessions: watch::Sender<Sessions>,
+    changes: watch::Sender<Changes>,
     shutdown: CancellationToken,
     metrics: Metrics,
     listeners: Listeners,
@@ -196,6 +206,7 @@ impl Driver {
             desired: receiver,
             accepted: inlet,
             sessions: self.sessions.clone(),
+            changes: self.changes.clone(),
             metrics: self.metrics.clone(),
             shutdown: self.shutdown.clone(),
         };
@@ -230,6 +241,8 @@ impl Driver {
             self.metrics.forget(&name);
             self.sessions
                 .send_if_modified(|sessions| sessions.remove(&name).is_some());
+            self.changes
+                .send_if_modified(|changes| changes.remove(&name).is_some());
         }
         panicked
     }

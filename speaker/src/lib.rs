@@ -12,6 +12,7 @@ pub mod run;
 
 mod bgp;
 mod driver;
+mod events;
 mod index;
 mod interfaces;
 mod metrics;

@@ -3,7 +3,8 @@
 //! ```text
 //! main thread (one tokio runtime)                              │ thread "layer2" (its own)
 //!   bgp driver ◀─Peers (watch)─┐                               │
-//!         └──Sessions (watch)─▶│                               │
+//!    │    └──Sessions (watch)─▶│                               │
+//!    └─Changes (watch)─▶ events                                │
 //!   watch ×7 ──Event──▶ owner ──Desired (watch)────────────────┼─▶ driver ─▶ sockets
 //!   interfaces ─Event──▶  │ ◀──Report (mpsc)───────────────────┼── driver
 //!   prober ─────Event──▶  │ ─Order (watch)─▶ prober            │
@@ -38,7 +39,7 @@ use crate::metrics::Metrics;
 use crate::owner::{Inlets, Outlets, Owner};
 use crate::prober::{self, Order};
 use crate::slim::{SlimEndpointSlice, SlimNode, SlimService, SlimSpeakerStatus};
-use crate::{bgp, interfaces, layer2, permission, status};
+use crate::{bgp, events, interfaces, layer2, permission, status};
 
 /// Events under way from the watches to the owner; when it is full they wait, and so does the API
 /// server.
@@ -111,6 +112,7 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
     let (seen, interfaces) = watch::channel(Arc::default());
     let (peers, asked) = watch::channel(bgp::Peers::default());
     let (sessions, stand) = watch::channel(bgp::Sessions::default());
+    let (changes, changed) = watch::channel(bgp::Changes::default());
     let (standing, standings) = watch::channel(None);
     let (orders, ordered) = watch::channel(Order::default());
 
@@ -154,12 +156,15 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
         node: node.clone(),
         port: args.bgp_port,
     };
+    let telling = events::tell(client.clone(), node.clone(), changed, asked.clone());
     let channels = bgp::Channels {
         peers: asked,
         sessions,
+        changes,
         shutdown: shutdown.clone(),
     };
     tasks.spawn("bgp", bgp::run(settings, channels, metrics.bgp));
+    tasks.spawn("events", until(shutdown.clone(), telling));
     tasks.spawn(
         "owner",
         Owner::new(index, outlets).run(inlets, shutdown.clone()),

@@ -34,7 +34,7 @@ use schedule::{Schedule, Step};
 const DEGRADED: &str = "Degraded";
 
 /// The field manager of everything that a speaker writes.
-const FIELD_MANAGER: &str = "seamark-speaker";
+pub(crate) const FIELD_MANAGER: &str = "seamark-speaker";
 
 /// Writes for as long as there is somebody to say what. `candidate` opens once the object is there,
 /// which makes this node a candidate.

@@ -5,6 +5,7 @@
 //! driver ──Desired (watch, latest)──▶ ┌──────────┐ ──▶ dial ──▶ Socket ─▶ TCP
 //! listener ──TcpStream (mpsc)───────▶ │ bgp::Peer│ ◀── Event ────┘
 //!                     deadline ─────▶ └──────────┘ ──Session (watch)──▶ owner: status, metrics
+//!                                          └─────────Change (watch)───▶ events
 //! ```
 
 use std::collections::BTreeMap;
@@ -19,14 +20,15 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
+use super::change::{Change, cause};
 use super::metrics::{Metrics, malformed};
 use super::routes::route_set;
 use super::session::Session;
 use super::socket::{Event, Socket};
 use super::transport::{self, Transport};
-use super::{Desired, Sessions};
+use super::{Changes, Desired, Sessions};
 
 /// With nothing due the loop still turns now and then.
 const REST: Duration = Duration::from_secs(3600);
@@ -38,6 +40,7 @@ pub(super) struct Channels {
     /// Connections that the peer made.
     pub(super) accepted: mpsc::Receiver<TcpStream>,
     pub(super) sessions: watch::Sender<Sessions>,
+    pub(super) changes: watch::Sender<Changes>,
     pub(super) metrics: Metrics,
     pub(super) shutdown: CancellationToken,
 }
@@ -133,9 +136,9 @@ impl Task {
             }
             Err(unfit) => {
                 let reason = runtime::log::chain(&unfit);
-                warn!(peer = %self.name, reason, "no session can be tried");
                 self.transport = None;
                 self.feed(Input::Stop(Shutdown::Deconfigured));
+                self.tell(Change::Refused(reason.clone()));
                 self.show(Session::refused(reason, Timestamp::now()));
             }
         }
@@ -254,7 +257,7 @@ impl Task {
                 }
                 Output::StateChanged { from, to, why } => {
                     changed = true;
-                    self.tell(from, to, &why);
+                    self.changed(from, to, &why);
                 }
                 Output::Advertised(_) => changed = true,
             }
@@ -285,24 +288,29 @@ impl Task {
         self.dials.insert(connection, AbortOnDropHandle::new(dial));
     }
 
-    /// A session that begins or ends is a line for people, each step on the way one for who asks.
-    fn tell(&self, from: bgp::State, to: bgp::State, why: &bgp::Why) {
-        let peer = &self.name;
+    /// What is told to people, or else a line for who asks.
+    fn changed(&self, from: bgp::State, to: bgp::State, why: &bgp::Why) {
         match (from, to, why) {
-            (_, bgp::State::Established, _) => {
-                info!(%peer, %from, %to, "BGP session established");
-            }
-            (bgp::State::Established, _, _) => {
-                warn!(%peer, %from, %to, reason = %why, "BGP session ended");
-            }
+            (_, bgp::State::Established, _) => self.tell(Change::Established),
+            (bgp::State::Established, _, _) => self.tell(Change::Ended(cause(why))),
             (_, _, bgp::Why::Failed(fault)) if self.is_news(fault) => {
-                let advice = fault.advice().unwrap_or_default();
-                warn!(%peer, %from, %to, reason = %why, advice, "no BGP session yet, trying again");
+                self.tell(Change::Failing(cause(why)));
             }
             (_, _, _) => {
-                tracing::debug!(%peer, %from, %to, reason = %why, "BGP state changed");
+                debug!(peer = %self.name, %from, %to, reason = %why, "BGP state changed");
             }
         }
+    }
+
+    fn tell(&self, change: Change) {
+        change.log(&self.name);
+        self.channels.changes.send_if_modified(|changes| {
+            let changed = changes.get(&self.name) != Some(&change);
+            if changed {
+                changes.insert(self.name.clone(), change);
+            }
+            changed
+        });
     }
 
     /// Whether the last that was shown of the peer says something else.

@@ -8,15 +8,17 @@ use std::time::Duration;
 use bgp::{Attributes, Community, LargeCommunity, Mode, Prefix, RouteSet, RouterId};
 use model::{BgpAttributes, BgpPeer, NodeName, Password, PasswordKey, PeerName, SpeakerConfig};
 use plan::{NextHops, Plan, Route, RoutePrefix};
+use prometheus_client::registry::Registry;
 use sys::tcp::Hops;
 
 use super::routes::route_set;
 use super::transport::{self, Transport};
-use super::{Desired, Peers, Secret, peers};
+use super::*;
 
 fn peer() -> BgpPeer {
     BgpPeer {
         name: PeerName::new("tor-1"),
+        uid: None,
         my_asn: 64_513,
         peer_asn: model::PeerAsn::Exactly(64_512),
         address: "10.99.0.1".parse().unwrap(),
@@ -89,6 +91,50 @@ fn a_peer_whose_password_is_not_known_is_not_spoken_to() {
     let known = Secret::Known(Password::new("s3cret"));
     let transport = Transport::of(&desired(peer(), known)).unwrap();
     assert!(transport.options.md5.is_some());
+}
+
+#[test]
+fn a_bgp_peer_that_is_made_again_keeps_its_session() {
+    let node = NodeName::new("n1");
+    let mut again = peer();
+    again.uid = Some(model::Uid::new("another"));
+    let (before, after) = (desired(peer(), Secret::None), desired(again, Secret::None));
+    let config = |desired| transport::config(desired, &node);
+    assert_eq!(config(&before), config(&after));
+    assert!(Transport::of(&before).unwrap() == Transport::of(&after).unwrap());
+}
+
+#[tokio::test]
+async fn what_is_told_of_a_session_goes_with_its_peer() {
+    let name = PeerName::new("tor-1");
+    let wanted = BTreeMap::from([(name.clone(), desired(peer(), Secret::Missing))]);
+    let (wants, peers) = watch::channel(Arc::new(wanted));
+    let (changes, mut told) = watch::channel(Changes::new());
+    let channels = Channels {
+        peers,
+        sessions: watch::Sender::default(),
+        changes,
+        shutdown: CancellationToken::new(),
+    };
+    let settings = Settings {
+        node: NodeName::new("n1"),
+        port: 0,
+    };
+    tokio::spawn(run(
+        settings,
+        channels,
+        Metrics::register(&mut Registry::default()),
+    ));
+    told.changed().await.unwrap();
+    let refused = told.borrow_and_update()[&name].clone();
+    assert_eq!(refused.reason(), "SessionRefused");
+    assert!(
+        refused.trouble().unwrap().contains("password"),
+        "{refused:?}"
+    );
+    wants.send(Arc::default()).unwrap();
+    told.changed().await.unwrap();
+    assert_eq!(*told.borrow(), Changes::new());
 }
 
 #[test]

@@ -1,0 +1,96 @@
+//! What people are told of a session: a line of the log and an Event, in the same words.
+
+use model::PeerName;
+use tracing::{info, warn};
+
+/// A change of a peer's session. A step on the way to one is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Routes are exchanged.
+    Established,
+    /// It was established and is no more, and why.
+    Ended(String),
+    /// It does not come to be, for another reason than was said last.
+    Failing(String),
+    /// None can be tried, and why.
+    Refused(String),
+}
+
+impl Change {
+    /// One CamelCase word, for Events.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Established => "SessionEstablished",
+            Self::Ended(_) => "SessionEnded",
+            Self::Failing(_) => "SessionFailing",
+            Self::Refused(_) => "SessionRefused",
+        }
+    }
+
+    /// The same in words.
+    pub(crate) fn phrase(&self) -> &'static str {
+        match self {
+            Self::Established => "BGP session established",
+            Self::Ended(_) => "BGP session ended",
+            Self::Failing(_) => "no BGP session yet, trying again",
+            Self::Refused(_) => "no BGP session can be tried",
+        }
+    }
+
+    /// What went wrong, and what to do about it.
+    pub(crate) fn trouble(&self) -> Option<&str> {
+        match self {
+            Self::Established => None,
+            Self::Ended(why) | Self::Failing(why) | Self::Refused(why) => Some(why),
+        }
+    }
+
+    pub(super) fn log(&self, peer: &PeerName) {
+        match self.trouble() {
+            None => info!(%peer, "{}", self.phrase()),
+            Some(reason) => warn!(%peer, reason, "{}", self.phrase()),
+        }
+    }
+}
+
+/// Why the machine changed its state, and what to do about it where there is something to be said.
+pub(super) fn cause(why: &bgp::Why) -> String {
+    let advice = match why {
+        bgp::Why::Failed(fault) => fault.advice(),
+        bgp::Why::Started
+        | bgp::Why::Stopped
+        | bgp::Why::Reconfigured
+        | bgp::Why::RetryDue
+        | bgp::Why::Connected
+        | bgp::Why::OpenReceived
+        | bgp::Why::KeepaliveReceived
+        | bgp::Why::Collision => None,
+    };
+    match advice {
+        Some(advice) => format!("{why}; {advice}"),
+        None => why.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_told_with_what_to_do_about_it() {
+        let refused = bgp::Fault::NotConnected(bgp::ConnectError::Refused);
+        let told = cause(&bgp::Why::Failed(refused.clone()));
+        assert!(
+            told.starts_with(&format!("{refused}; check that")),
+            "{told}"
+        );
+        assert_eq!(cause(&bgp::Why::Stopped), "stopped");
+    }
+
+    #[test]
+    fn only_an_established_session_is_no_trouble() {
+        assert_eq!(Change::Established.trouble(), None);
+        let ended = Change::Ended("why".to_owned());
+        assert_eq!(ended.trouble(), Some("why"));
+    }
+}

@@ -1,0 +1,179 @@
+//! Events about the sessions of BGP peers, on the BGPPeer they belong to.
+//!
+//! ```text
+//! BGP driver ──Changes (watch, latest)──▶ ┌────────┐ ──create──▶ API server
+//! owner ───────Peers (watch, latest)────▶ └────────┘
+//! ```
+//!
+//! A session waits for no Event. While the API server is away, or a peer flaps more than its share
+//! allows, what is told next is how it stands by then. SpeakerStatus says the same at any time.
+
+mod share;
+
+use std::collections::BTreeMap;
+
+use crds::BGPPeer;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::{Client, Resource};
+use model::{NodeName, PeerName, Uid};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tracing::warn;
+
+use crate::bgp::{Change, Changes, Peers};
+use crate::status::FIELD_MANAGER;
+use share::Told;
+
+/// What the API server takes as the note of an Event.
+const NOTE: usize = 1024;
+
+/// Tells the last change of each peer's session until there can be no more. The uid of its BGPPeer
+/// comes from `peers`.
+pub(crate) async fn tell(
+    client: Client,
+    node: NodeName,
+    mut changes: watch::Receiver<Changes>,
+    peers: watch::Receiver<Peers>,
+) {
+    let mut teller = Teller {
+        client,
+        node,
+        told: BTreeMap::new(),
+        failing: false,
+    };
+    loop {
+        let latest = changes.borrow_and_update().clone();
+        let wake = teller.tell(&latest, &peers).await;
+        let waiting = async {
+            match wake {
+                Some(wake) => sleep_until(wake).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = changes.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+            () = waiting => {}
+        }
+    }
+}
+
+struct Teller {
+    client: Client,
+    node: NodeName,
+    told: BTreeMap<PeerName, Told>,
+    failing: bool,
+}
+
+impl Teller {
+    /// Tells what is news and may be told now; when the rest may be.
+    async fn tell(&mut self, changes: &Changes, peers: &watch::Receiver<Peers>) -> Option<Instant> {
+        self.told.retain(|peer, _| changes.contains_key(peer));
+        let mut wake = None;
+        for (peer, change) in changes {
+            // The session of a peer that is wanted no more is nobody's concern.
+            let Some(uid) = uid(peers, peer) else {
+                continue;
+            };
+            let told = self.told.entry(peer.clone()).or_default();
+            let mut due = told.due(change, Instant::now());
+            if due.is_some_and(|due| due <= Instant::now()) {
+                match publish(&self.client, &self.node, peer, uid, change).await {
+                    Ok(()) => {
+                        told.sent(change, Instant::now());
+                        self.failing = false;
+                    }
+                    Err(error) => {
+                        told.failed(Instant::now());
+                        if !std::mem::replace(&mut self.failing, true) {
+                            let error = runtime::log::chain(&error);
+                            warn!(%peer, error, "failed to write an Event, trying again");
+                        }
+                    }
+                }
+                due = told.due(change, Instant::now());
+            }
+            wake = [wake, due].into_iter().flatten().min();
+        }
+        wake
+    }
+}
+
+/// The uid of a peer's BGPPeer, if the peer is wanted; `Some(None)` if SpeakerConfig has none.
+fn uid(peers: &watch::Receiver<Peers>, peer: &PeerName) -> Option<Option<Uid>> {
+    let peers = peers.borrow();
+    peers.get(peer).map(|desired| desired.settings.uid.clone())
+}
+
+async fn publish(
+    client: &Client,
+    node: &NodeName,
+    peer: &PeerName,
+    uid: Option<Uid>,
+    change: &Change,
+) -> kube::Result<()> {
+    let reporter = Reporter {
+        controller: FIELD_MANAGER.to_owned(),
+        instance: Some(node.to_string()),
+    };
+    // Cluster-scoped, so that its Events are in the namespace `default`.
+    let regarding = ObjectReference {
+        api_version: Some(BGPPeer::api_version(&()).into_owned()),
+        kind: Some(BGPPeer::kind(&()).into_owned()),
+        name: Some(peer.to_string()),
+        uid: uid.map(|uid| uid.to_string()),
+        ..ObjectReference::default()
+    };
+    // A recorder counts Events of one reason as one, in the words of the first: here each has its
+    // own words, and a recorder of its own.
+    let recorder = Recorder::new(client.clone(), reporter);
+    recorder.publish(&event(node, change), &regarding).await
+}
+
+fn event(node: &NodeName, change: &Change) -> Event {
+    let phrase = change.phrase();
+    let (type_, mut note) = match change.trouble() {
+        None => (EventType::Normal, format!("node {node}: {phrase}")),
+        Some(why) => (EventType::Warning, format!("node {node}: {phrase}: {why}")),
+    };
+    note.truncate(note.floor_char_boundary(NOTE));
+    Event {
+        type_,
+        reason: change.reason().to_owned(),
+        note: Some(note),
+        action: "Peer".to_owned(),
+        secondary: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_names_the_node_and_says_what_the_log_says() {
+        let node = NodeName::new("n1");
+        let good = event(&node, &Change::Established);
+        assert_eq!(good.type_, EventType::Normal);
+        assert_eq!(
+            good.note.as_deref(),
+            Some("node n1: BGP session established")
+        );
+        let bad = event(&node, &Change::Ended("why; do this".to_owned()));
+        assert_eq!(bad.type_, EventType::Warning);
+        let said = (bad.reason.as_str(), bad.note.as_deref());
+        let note = "node n1: BGP session ended: why; do this";
+        assert_eq!(said, ("SessionEnded", Some(note)));
+    }
+
+    #[test]
+    fn a_note_is_no_longer_than_the_api_server_takes() {
+        let long = Change::Refused("é".repeat(NOTE));
+        let note = event(&NodeName::new("n1"), &long).note.unwrap();
+        assert!(note.len() <= NOTE && note.ends_with('é'), "{note}");
+    }
+}
