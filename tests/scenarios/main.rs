@@ -7,7 +7,9 @@ mod agreement;
 mod api_server;
 mod ask;
 mod bgp_beside;
+mod bgp_events;
 mod bgp_faults;
+mod bgp_guide;
 mod bgp_malformed;
 mod bgp_routes;
 mod bgp_sessions;
@@ -38,7 +40,9 @@ fn main() -> ExitCode {
     let scenarios = [
         api_server::scenarios(),
         bgp_beside::scenarios(),
+        bgp_events::scenarios(),
         bgp_faults::scenarios(),
+        bgp_guide::scenarios(),
         bgp_malformed::scenarios(),
         bgp_routes::scenarios(),
         bgp_sessions::scenarios(),

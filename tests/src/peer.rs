@@ -12,6 +12,7 @@ mod bird;
 mod config;
 mod frr;
 mod gobgp;
+pub mod guide;
 mod instance;
 pub mod stub;
 

@@ -33,6 +33,11 @@ impl Bird {
         Ok(router)
     }
 
+    /// The `bird.conf` that says this.
+    pub fn file(config: &Config) -> Result<String> {
+        text::bird(config)
+    }
+
     /// Do as this says instead, without ending sessions that stay as they are.
     pub fn configure(&self, config: &Config) -> Result<()> {
         self.instance.write("bird.conf", &text::bird(config)?)?;

@@ -11,6 +11,8 @@ pub struct Config {
     pub(super) peers: Vec<Peer>,
     pub(super) announced: Vec<Announced>,
     pub(super) imports: Imports,
+    /// Tells its peers nothing.
+    pub(super) is_silent: bool,
     pub(super) max_paths: u8,
 }
 
@@ -94,6 +96,7 @@ impl Config {
             peers: Vec::new(),
             announced: Vec::new(),
             imports: Imports::All,
+            is_silent: false,
             max_paths: 16,
         }
     }
@@ -123,6 +126,13 @@ impl Config {
     #[must_use]
     pub fn import_within(mut self, prefixes: &[&str]) -> Self {
         self.imports = Imports::Within(prefixes.iter().map(|one| (*one).to_owned()).collect());
+        self
+    }
+
+    /// Telling its external peers nothing. FRR and BIRD can be told so.
+    #[must_use]
+    pub fn silent(mut self) -> Self {
+        self.is_silent = true;
         self
     }
 

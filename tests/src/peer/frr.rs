@@ -40,6 +40,16 @@ impl Frr {
         Ok(router)
     }
 
+    /// The `bgpd.conf` that says this.
+    pub fn file(config: &Config) -> Result<String> {
+        text::bgpd(config)
+    }
+
+    /// What a command of vtysh shows of bgpd.
+    pub fn show(&self, command: &str) -> Result<String> {
+        self.vtysh(&[command])
+    }
+
     /// Do as this says instead, without ending sessions that stay as they are.
     pub fn configure(&mut self, config: &Config) -> Result<()> {
         let change = text::change(&self.config, config)?;
@@ -90,7 +100,7 @@ impl Frr {
     }
 
     fn json(&self, command: &str) -> Result<Value> {
-        let said = self.vtysh(&[command])?;
+        let said = self.show(command)?;
         serde_json::from_str(&said).with_context(|| format!("{command}: {said:?} is no JSON"))
     }
 }

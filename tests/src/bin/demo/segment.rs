@@ -1,14 +1,14 @@
-//! The main job from end to end, on the screen: two Services without an address get one, and a
-//! client reaches their pods by it.
+//! Layer 2: two Services on the segment, and who answers for them.
 
-use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use lab::address::{CLIENT, ROUTED_CLIENT};
-use lab::{Lab, Topology, eventually, http, probe};
+use lab::{Lab, eventually, http, probe};
+
+use crate::SOON;
+use crate::screen::{bracketed, say, show, title};
 
 const POOL: &str = "\
 apiVersion: seamark.io/v1beta1
@@ -45,30 +45,8 @@ spec:
   ports: [{port: 80, targetPort: 8080}]
 ";
 
-const SOON: Duration = Duration::from_secs(10);
-
-fn main() -> Result<()> {
-    lab::enter()?;
-    say("Seamark: addresses for Services of type LoadBalancer, without a cloud.\n")?;
-    let mut lab = Lab::up(&Topology::default())?;
-    lab.start_pod("local-1", "n1", &[("app", "web-local")])?;
-    lab.start_seamark()?;
-    let story = tell(&mut lab);
-    if story.is_err() {
-        say(&lab.explain())?;
-    }
-    if story.is_ok() && std::env::var_os("KEEP").is_some_and(|keep| !keep.is_empty()) {
-        say(&format!(
-            "\nThe lab stays up. Use it like this, and end it with `make down`:\n  {} get svc\n",
-            lab.kubectl_line()
-        ))?;
-        return lab.leak();
-    }
-    story
-}
-
 /// What a person would do and see, each step checked.
-fn tell(lab: &mut Lab) -> Result<()> {
+pub(crate) fn tell(lab: &mut Lab) -> Result<()> {
     title("A pool of addresses, and leave to announce them on the segment")?;
     lab.apply(POOL)?;
     show(lab, &["get", "ipaddresspools,l2advertisements"])?;
@@ -146,7 +124,7 @@ fn tell(lab: &mut Lab) -> Result<()> {
 }
 
 /// The addresses in a Service's status, both families.
-fn addresses(lab: &Lab, service: &str) -> Result<Vec<IpAddr>> {
+pub(crate) fn addresses(lab: &Lab, service: &str) -> Result<Vec<IpAddr>> {
     let path = "jsonpath={.status.loadBalancer.ingress[*].ip}";
     let text = lab.kubectl(&["get", "service", service, "-o", path])?;
     let found: Vec<IpAddr> = text
@@ -170,28 +148,4 @@ fn served(lab: &Lab, vip: IpAddr) -> Result<String> {
         http::get(&lab.client_host(), vip, 80, Duration::from_secs(1))
     })
     .map(|reply| reply.trim().to_owned())
-}
-
-fn bracketed(vip: IpAddr) -> String {
-    match vip {
-        IpAddr::V4(vip) => vip.to_string(),
-        IpAddr::V6(vip) => format!("[{vip}]"),
-    }
-}
-
-fn show(lab: &Lab, arguments: &[&str]) -> Result<()> {
-    let mut text = format!("$ kubectl {}\n", arguments.join(" "));
-    write!(text, "{}", lab.kubectl(arguments)?)?;
-    say(&text)
-}
-
-fn title(text: &str) -> Result<()> {
-    say(&format!("\n── {text}\n"))
-}
-
-fn say(text: &str) -> Result<()> {
-    let mut screen = io::stdout().lock();
-    screen.write_all(text.as_bytes())?;
-    screen.flush()?;
-    Ok(())
 }

@@ -117,9 +117,14 @@ fn channel(text: &mut String, name: &str, is_v4: bool, peer: &Peer, config: &Con
         .max_prefixes
         .map(|limit| format!("receive limit {limit} action disable; "))
         .unwrap_or_default();
+    let export = if config.is_silent {
+        "none"
+    } else {
+        "where source = RTS_STATIC"
+    };
     writeln!(
         text,
-        "  {name} {{ import {import}; export where source = RTS_STATIC; {next_hop}{limit}}};"
+        "  {name} {{ import {import}; export {export}; {next_hop}{limit}}};"
     )?;
     Ok(())
 }

@@ -13,10 +13,16 @@ pub(super) fn bgpd(config: &Config) -> Result<String> {
     for (index, announced) in config.announced.iter().enumerate() {
         attributes(&mut text, index, announced)?;
     }
+    // RFC 8212: without a policy for what is told, nothing is.
+    let to_all = if config.is_silent {
+        ""
+    } else {
+        " no bgp ebgp-requires-policy\n"
+    };
     writeln!(
         text,
         "router bgp {}\n bgp router-id {}\n no bgp default ipv4-unicast\n\
-         \x20no bgp ebgp-requires-policy\n no bgp network import-check\n\
+         {to_all} no bgp network import-check\n\
          \x20bgp bestpath as-path multipath-relax\n bgp listen limit 500",
         config.asn, config.router_id
     )?;
