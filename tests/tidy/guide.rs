@@ -2,6 +2,7 @@
 //! metric is explained there.
 
 use anyhow::{Context, Result};
+use lab::peer::{Bird, Frr, guide};
 
 use crate::problem::{Problem, expect_none};
 use crate::rust::{self, Rust};
@@ -17,10 +18,12 @@ const REASONS: &[&str] = &[
     "speaker/l2/src/segment/drops.rs",
     "speaker/plan/src/fitness.rs",
     "speaker/plan/src/withheld.rs",
+    "speaker/src/bgp/change.rs",
 ];
 
 const GUIDE: &str = "docs/guide";
 const METRICS: &str = "docs/guide/metrics.md";
+const BGP: &str = "docs/guide/bgp.md";
 
 #[test]
 fn every_reason_that_a_person_can_read_is_explained_in_the_guide() -> Result<()> {
@@ -73,6 +76,26 @@ fn every_metric_has_its_row() -> Result<()> {
         found > 0,
         "no metric was found; has the way of registering them changed?"
     );
+    expect_none(&problems);
+    Ok(())
+}
+
+#[test]
+fn the_example_of_the_page_on_bgp_is_what_the_lab_runs() -> Result<()> {
+    let page = tree::read(BGP)?;
+    let router = guide::router();
+    let mut problems = Vec::new();
+    for (language, text) in [
+        ("yaml", guide::OBJECTS.to_owned()),
+        ("text", Frr::file(&router)?),
+        ("text", Bird::file(&router)?),
+    ] {
+        let block = format!("```{language}\n{text}```\n");
+        if !page.text.contains(&block) {
+            let what = format!("lacks what the lab runs; put this there:\n{block}");
+            problems.push(Problem::of(BGP, what));
+        }
+    }
     expect_none(&problems);
     Ok(())
 }
