@@ -131,11 +131,7 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
     };
     layer2::start(channels, metrics.layer2.clone()).map_err(start("the layer 2 thread"))?;
 
-    let history = match port {
-        0 => History::default(),
-        _ => History::start(uptime(), Instant::now()),
-    };
-    let index = Index::new(node.clone(), args.classes(), history);
+    let index = Index::new(node.clone(), args.classes(), history(port));
     let planned = readiness.gate("first plan");
     let outlets = Outlets {
         plans,
@@ -195,6 +191,14 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
         admin.serve(health, readiness, Arc::new(registry), shutdown),
     );
     Ok(tasks.run(GRACE).await)
+}
+
+/// What is known of a service proxy that is asked at this port, before it has answered.
+fn history(port: u16) -> History {
+    match port {
+        0 => History::default(),
+        _ => History::start(uptime(), Instant::now()),
+    }
 }
 
 /// How long this node has been up, suspended or not; `None` if the kernel does not say.
