@@ -14,7 +14,9 @@
 //! **Passes.** A peer is told all routes of a family at the start, and again when it asks (RFC
 //! 2918). A pass marks every shard and is over when each has been compared; its end is said with
 //! End-of-RIB or, where enhanced refresh was negotiated, with EoRR after a BoRR (RFC 7313). A peer
-//! that asks during a pass gets one more after it, however often it asks.
+//! that asks during a pass gets one more after it, however often it asks. What it asks for is told
+//! one family after the other: FRR (seen with 8.4) keeps one note per peer that a BoRR came, misses
+//! that of a second family meanwhile, and takes its EoRR for an error.
 
 mod changes;
 
@@ -56,7 +58,7 @@ impl Marker {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Pass {
     running: Option<Marker>,
-    /// Asked for while one was running.
+    /// Asked for while one was running, of either family.
     next: Option<Marker>,
 }
 
@@ -145,10 +147,10 @@ impl AdjRibOut {
 
     /// The peer asks for all of a family (RFC 2918).
     pub(crate) fn refresh(&mut self, family: Family, marker: Marker) {
-        let pass = self.passes.of_mut(family);
-        match pass.running {
-            Some(_) => pass.next = Some(marker),
-            None => self.begin(family, marker),
+        if self.is_passing() {
+            self.passes.of_mut(family).next = Some(marker);
+        } else {
+            self.begin(family, marker);
         }
     }
 
@@ -187,6 +189,11 @@ impl AdjRibOut {
     pub(crate) fn oversized(&self) -> PerFamily<usize> {
         let of = |family| self.oversized.iter().filter(move |p| p.family() == family);
         PerFamily::each(|family| of(family).count())
+    }
+
+    fn is_passing(&self) -> bool {
+        let mut families = Families::BOTH.iter();
+        families.any(|family| self.passes.of(family).running.is_some())
     }
 
     fn begin(&mut self, family: Family, marker: Marker) {
@@ -230,8 +237,7 @@ impl AdjRibOut {
             .for_each(|family| self.end_pass(family));
     }
 
-    /// Ends a pass whose last shard has been compared, and begins the one that was asked for
-    /// meanwhile.
+    /// Ends a pass whose last shard has been compared.
     fn end_pass(&mut self, family: Family) {
         let pass = *self.passes.of(family);
         let Some(marker) = pass.running else {
@@ -241,8 +247,20 @@ impl AdjRibOut {
             return;
         }
         self.batch.push_back(Item::End(family, marker));
-        *self.passes.of_mut(family) = Pass::default();
-        if let Some(marker) = pass.next {
+        self.passes.of_mut(family).running = None;
+        if !self.is_passing() {
+            self.begin_next(family);
+        }
+    }
+
+    /// Begins a pass that was asked for during another one: the other family's first, so that a
+    /// peer that asks for one again and again is told both.
+    fn begin_next(&mut self, ended: Family) {
+        let others = Families::BOTH.iter().filter(|family| *family != ended);
+        let next = others
+            .chain([ended])
+            .find_map(|family| Some((family, self.passes.of(family).next?)));
+        if let Some((family, marker)) = next {
             self.begin(family, marker);
         }
     }

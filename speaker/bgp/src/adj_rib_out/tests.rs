@@ -8,7 +8,7 @@ use crate::far_side::{FarSide, Heard};
 use crate::fixtures::{V4, V6, config, routes, v4, v6, with_med};
 use crate::rules::Rules;
 use crate::wire::{RefreshSubtype, RouteRefresh, Session};
-use crate::{Asn, Attributes, Community, Config, Families, RouteSet};
+use crate::{Asn, Attributes, Community, Config, Families, Family, RouteSet};
 
 fn session() -> Session {
     Session {
@@ -167,20 +167,59 @@ fn a_refresh_tells_one_family_again_between_its_borders() {
     told.far.prefixes = 0;
     told.rib.refresh(V4, Marker::of(&told.session));
     told.tell_all();
-    let border = |subtype| {
+    assert_eq!(told.far.heard, borders(V4));
+    assert_eq!(told.far.prefixes, 2_000);
+}
+
+fn borders(family: Family) -> [Heard; 2] {
+    [RefreshSubtype::BeginningOfRib, RefreshSubtype::EndOfRib].map(|subtype| {
         Heard::RouteRefresh(RouteRefresh {
-            family: V4.into(),
+            family: family.into(),
             subtype,
         })
-    };
-    assert_eq!(
-        told.far.heard,
-        [
-            border(RefreshSubtype::BeginningOfRib),
-            border(RefreshSubtype::EndOfRib)
-        ]
-    );
-    assert_eq!(told.far.prefixes, 2_000);
+    })
+}
+
+/// RFC 7313 §4 would let them cross. FRR 8.4 keeps one timer per peer from BoRR to EoRR, so that it
+/// misses the BoRR of a second family and complains of its EoRR.
+#[test]
+fn families_are_told_again_one_after_the_other() {
+    let desired = routes((0..2_000).map(v4).chain((0..2_000).map(v6)), 1);
+    for [first, second] in [[V4, V6], [V6, V4]] {
+        let mut told = Told::new(desired.clone());
+        told.tell_all();
+        told.far.heard.clear();
+        told.far.prefixes = 0;
+        told.rib.refresh(first, Marker::Enhanced);
+        told.rib.refresh(second, Marker::Enhanced);
+        told.tell_all();
+        assert_eq!(told.far.heard, [borders(first), borders(second)].concat());
+        assert_eq!(told.far.prefixes, 4_000);
+    }
+}
+
+#[test]
+fn a_peer_that_asks_for_one_family_without_end_is_told_the_other_as_well() {
+    let mut told = Told::new(routes((0..2_000).map(v4).chain([v6(1)]), 1));
+    told.tell_all();
+    told.far.heard.clear();
+    told.rib.refresh(V4, Marker::Enhanced);
+    told.rib.refresh(V6, Marker::Enhanced);
+    while told.far.heard.len() < 4 {
+        told.rib.refresh(V4, Marker::Enhanced);
+        told.tell(1);
+    }
+    assert_eq!(told.far.heard, [borders(V4), borders(V6)].concat());
+}
+
+/// A pass at the start ends both families with End-of-RIB; what was asked for follows it.
+#[test]
+fn what_is_asked_for_during_the_first_pass_follows_it() {
+    let mut told = Told::new(routes([v4(1), v6(1)], 1));
+    told.rib.refresh(V6, Marker::Enhanced);
+    told.tell_all();
+    let ends = [Heard::EndOfRib(V4), Heard::EndOfRib(V6)];
+    assert_eq!(told.far.heard, [ends, borders(V6)].concat());
 }
 
 /// RFC 2918 §4.
