@@ -24,6 +24,9 @@ impl Lab {
             self.cluster.put_node(number)?;
             self.restore_node(&format!("n{number}"))?;
         }
+        for router in self.routers() {
+            router.rejoin()?;
+        }
         self.restore_pods()?;
         if self.are_clients_behind {
             self.restart_clients()?;

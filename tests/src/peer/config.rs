@@ -229,7 +229,8 @@ impl Peer {
         self
     }
 
-    /// As a router from before RFC 6793. Only BIRD can play one.
+    /// Like a router from before RFC 6793, as far as the peer sees. Only BIRD can play one, and takes
+    /// a peer with whatever ASN of another AS where that has four octets.
     #[must_use]
     pub fn two_octet_asns(mut self) -> Self {
         self.speaks_four_octets = false;

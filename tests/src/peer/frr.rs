@@ -65,6 +65,13 @@ impl Frr {
             .map(drop)
     }
 
+    /// Ask all peers to tell all again (RFC 2918).
+    pub fn refresh(&self) -> Result<()> {
+        let families = ["ipv4", "ipv6"];
+        let ask = families.map(|family| format!("clear bgp {family} unicast * soft in"));
+        self.vtysh(&ask.each_ref().map(String::as_str)).map(drop)
+    }
+
     fn spawn(&mut self) -> Result<()> {
         let instance = &mut self.instance;
         instance.write("zebra.conf", "ip nht resolve-via-default\n")?;

@@ -50,14 +50,20 @@ fn own(text: &mut String, announced: &Announced) -> Result<()> {
 
 fn protocol(text: &mut String, index: usize, peer: &Peer, config: &Config) -> Result<()> {
     let source = peer.source.map(|ip| format!(" {ip}")).unwrap_or_default();
-    let (asn, own) = (peer.asn, config.asn);
+    let own = config.asn;
+    // Without four octets it takes no long ASN in its configuration, and yet holds the one in the
+    // peer's capability against it.
+    let its = match u16::try_from(peer.asn) {
+        Err(_) if !peer.speaks_four_octets => "external".to_owned(),
+        _ => format!("as {}", peer.asn),
+    };
     writeln!(text, "protocol bgp peer{index} {{")?;
     writeln!(text, "  local{source} as {own};")?;
     match &peer.remote {
-        Remote::Address(address) => writeln!(text, "  neighbor {address} as {asn};")?,
+        Remote::Address(address) => writeln!(text, "  neighbor {address} {its};")?,
         Remote::Range(prefix) => writeln!(
             text,
-            "  neighbor range {prefix} as {asn};\n  dynamic name \"peer{index}_\";"
+            "  neighbor range {prefix} {its};\n  dynamic name \"peer{index}_\";"
         )?,
     }
     let (keepalive, hold) = (peer.keepalive_time(), peer.hold_time);

@@ -8,7 +8,11 @@ use super::super::config::{Announced, Config, Distance, Imports, Peer, Remote};
 
 /// A whole `bgpd.conf`.
 pub(super) fn bgpd(config: &Config) -> Result<String> {
-    let mut text = String::new();
+    // Five seconds after a route-map was made it would ask every peer to tell all again.
+    let mut text = format!(
+        "router bgp {}\n bgp route-map delay-timer 1\nexit\n",
+        config.asn
+    );
     imports(&mut text, &config.imports)?;
     for (index, announced) in config.announced.iter().enumerate() {
         attributes(&mut text, index, announced)?;
