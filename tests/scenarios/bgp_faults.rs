@@ -8,15 +8,19 @@ use lab::peer::stub::{Identity, Manner, Stub};
 use lab::peer::{Program, Router};
 use lab::runner::Scenario;
 use lab::{Lab, Part, Topology, eventually, process};
+use nix::sys::signal::Signal;
 
 use crate::peering::{
-    NODES, Over, Peering, ROUTER_AS, SESSION, begin, expect_hops, hops_are, identifier,
+    NODES, Over, Peering, ROUTER_AS, SESSION, begin, expect_hops, expect_paths, expect_routed,
+    hops_are, identifier,
 };
 use crate::vips::{Vips, create, vips};
 
 const LONG: Duration = Duration::from_secs(240);
 /// What a speaker may hold while somebody floods it.
 const MOST_MEMORY_KIB: u64 = 96 * 1024;
+/// RFC 4271 §4.5, as tshark writes it.
+const HOLD_TIMER_EXPIRED: &str = "4";
 /// A message whose length is shorter than its header (RFC 4271 §6.1).
 const TOO_SHORT: [u8; 19] = {
     let mut bytes = [0xff; 19];
@@ -27,7 +31,7 @@ const TOO_SHORT: [u8; 19] = {
 };
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    let two = || Topology::default().with_routers(2);
+    let three = || Topology::default().with_routers(3);
     vec![
         Scenario::new(
             "a router that was killed and started gets sessions and routes again",
@@ -39,10 +43,15 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             paused,
         ),
         Scenario::new(
+            "a speaker that hangs longer than the hold time is left out and taken back",
+            speaker_paused,
+        )
+        .on(three()),
+        Scenario::new(
             "peers that say nothing, nonsense or too much leave the others' sessions alone",
             hostile,
         )
-        .on(two())
+        .on(three())
         .within(LONG),
     ]
 }
@@ -72,7 +81,6 @@ fn everywhere(lab: &Lab, router: &dyn Router, vips: Vips) -> Result<()> {
 
 /// The kernel of a process that hangs still acknowledges: only the hold timer tells.
 fn paused(lab: &mut Lab) -> Result<()> {
-    const HOLD_TIMER_EXPIRED: &str = "4";
     let peering = Peering::default();
     let router = begin(lab, Program::Frr, &peering)?;
     create(lab, "web")?;
@@ -112,6 +120,66 @@ fn paused(lab: &mut Lab) -> Result<()> {
     Ok(())
 }
 
+/// Two routers by either family find n1's speaker silent; what n1 forwards meanwhile is served.
+fn speaker_paused(lab: &mut Lab) -> Result<()> {
+    const SILENT: &str = "n1";
+    const OTHERS: [&str; 2] = ["n2", "n3"];
+    let first = Peering {
+        hold_time: 3,
+        ..Peering::default()
+    };
+    let second = Peering {
+        over: Over::Ipv6,
+        hold_time: 3,
+        ..Peering::with(2)
+    };
+    let bird = second.start(lab, Program::Bird)?;
+    second.apply(lab)?;
+    let frr = begin(lab, Program::Frr, &first)?;
+    second.wait(lab, &*bird)?;
+    create(lab, "web")?;
+    let shown = vips(lab, "web")?;
+    for router in [&frr, &bird] {
+        everywhere(lab, &**router, shown)?;
+    }
+    for vip in shown {
+        expect_routed(lab, vip)?;
+    }
+    let before = frr.sessions()?;
+    let capture = Capture::start(frr.host(), "eth0", BGP)?;
+    let part = Part::speaker(SILENT);
+    lab.process(&part)?.signal(Signal::SIGSTOP)?;
+    for router in [&frr, &bird] {
+        for vip in shown {
+            expect_paths(lab, &**router, vip, &OTHERS)?;
+            expect_hops(lab, router.host(), vip, &OTHERS)?;
+        }
+    }
+    for vip in shown {
+        expect_routed(lab, vip)?;
+    }
+    lab.process(&part)?.signal(Signal::SIGCONT)?;
+    for router in [&frr, &bird] {
+        everywhere(lab, &**router, shown)?;
+    }
+    let [silent, _] = lab::address::node(1);
+    for (peer, session) in &before {
+        let now = frr.session(*peer)?.times_established;
+        let lost = now != session.times_established;
+        ensure!(
+            lost == (*peer == silent),
+            "{peer}: {session:?}, now {now:?}"
+        );
+    }
+    let filter = "bgp.type == 3 && ip.src == 10.99.0.1 && ip.dst == 10.99.0.11";
+    let codes = select(&capture.finish()?, filter, "bgp.notify.major_error")?;
+    ensure!(
+        codes.iter().any(|code| code == HOLD_TIMER_EXPIRED),
+        "{codes:?}"
+    );
+    Ok(())
+}
+
 /// r1 is a router like any other, r2 is not; what r1 has must not change while r2 misbehaves.
 fn hostile(lab: &mut Lab) -> Result<()> {
     let good = begin(lab, Program::Frr, &Peering::default())?;
@@ -133,7 +201,7 @@ fn hostile(lab: &mut Lab) -> Result<()> {
     ];
     for (number, manner) in manners.into_iter().enumerate() {
         let shown_manner = format!("{manner:?}");
-        let stub = stub(lab, manner)?;
+        let stub = stub(lab, 2, manner)?;
         eventually(SESSION, &format!("{shown_manner} is dialled"), || {
             let heard = stub.heard();
             ensure!(heard.opens >= 3, "{heard:?}");
@@ -160,18 +228,18 @@ fn hostile(lab: &mut Lab) -> Result<()> {
     Ok(())
 }
 
-/// r2, played by a stub.
-fn stub(lab: &Lab, manner: Manner) -> Result<Stub> {
+/// A router, played by a stub.
+pub(crate) fn stub(lab: &Lab, number: u8, manner: Manner) -> Result<Stub> {
     let identity = Identity {
         asn: ROUTER_AS,
-        router_id: identifier(2)?.octets(),
+        router_id: identifier(number)?.octets(),
         hold_time: 9,
     };
-    Stub::start(&lab.host("r2"), identity, manner)
+    Stub::start(&lab.host(&format!("r{number}")), identity, manner)
 }
 
 /// No speaker has grown beyond reason.
-fn expect_small(lab: &Lab) -> Result<()> {
+pub(crate) fn expect_small(lab: &Lab) -> Result<()> {
     for node in NODES {
         let process = lab.process(&Part::speaker(node))?;
         let kib = process::rss_kib(process.pid()).context("the speaker has ended")?;

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use lab::address::ROUTED_CLIENT;
-use lab::peer::{Program, Router};
+use lab::capture::{BGP, Capture, select};
+use lab::peer::{Frr, Program, Router};
 use lab::runner::Scenario;
 use lab::{Lab, eventually, http};
 use serde_json::json;
@@ -14,9 +15,9 @@ use serde_json::json;
 use crate::ask::change;
 use crate::peering::{
     NODE_AS, NODES, Over, Peering, ROUTER_AS, advertisement, begin, expect_hops, expect_paths,
-    expect_routed, node_at,
+    expect_routed, hops_are, node_at, pool,
 };
-use crate::vips::{create, create_with, delete, services, vips};
+use crate::vips::{create, create_with, delete, services, start, vips};
 
 const APP: [(&str, &str); 1] = [("app", "local")];
 
@@ -43,6 +44,10 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         Scenario::new(
             "the router spreads its flows over all nodes, and a client behind it is served",
             ecmp,
+        ),
+        Scenario::new(
+            "a router that asks for all again is told one family after the other, and loses none",
+            told_again,
         ),
         Scenario::new(
             "with policy Local the router's next hops are the nodes with a usable endpoint",
@@ -159,6 +164,53 @@ fn ecmp(lab: &mut Lab) -> Result<()> {
         }
         let all = ["on-n1", "on-n2", "on-n3"];
         ensure!(served.iter().eq(all), "{vip}: only {served:?} served");
+    }
+    Ok(())
+}
+
+/// RFC 7313 §4. Between BoRR and EoRR of one family FRR misses the BoRR of another.
+fn told_again(lab: &mut Lab) -> Result<()> {
+    const BEGIN: &str = "1";
+    const END: &str = "2";
+    let peering = Peering::default();
+    let router = Frr::start(&peering.host(lab), &peering.config(lab)?)?;
+    pool(lab)?;
+    peering.apply(lab)?;
+    start(lab)?;
+    peering.wait(lab, &router)?;
+    create(lab, "web")?;
+    let shown = vips(lab, "web")?;
+    for vip in shown {
+        expect_hops(lab, router.host(), vip, &NODES)?;
+    }
+    let capture = Capture::start(router.host(), "eth0", BGP)?;
+    router.refresh()?;
+    eventually::throughout(Duration::from_secs(2), "no route is lost", || {
+        shown
+            .iter()
+            .try_for_each(|vip| hops_are(lab, router.host(), *vip, &NODES))
+    })?;
+    let file = capture.finish()?;
+    for node in lab.nodes() {
+        let own = node.interface("eth0")?.v4;
+        let own = own.first().context("no address")?;
+        let filter = format!("bgp.route_refresh.afi && ip.src == {own}");
+        let column = |name: &str| -> Result<Vec<String>> {
+            let lines = select(&file, &filter, &format!("bgp.route_refresh.{name}"))?;
+            let all = lines.iter().flat_map(|line| line.split(','));
+            Ok(all.map(str::to_owned).collect())
+        };
+        let (families, borders) = (column("afi")?, column("subtype")?);
+        let said: Vec<(String, String)> = families.into_iter().zip(borders).collect();
+        for passes in said.chunks(2) {
+            let [(begun, first), (ended, last)] = passes else {
+                bail!("{}: {said:?}", node.name());
+            };
+            let whole = begun == ended && first == BEGIN && last == END;
+            ensure!(whole, "{}: {said:?}", node.name());
+        }
+        let families: BTreeSet<&String> = said.iter().map(|(family, _)| family).collect();
+        ensure!(families.len() == 2, "{}: {said:?}", node.name());
     }
     Ok(())
 }

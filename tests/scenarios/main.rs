@@ -7,10 +7,13 @@ mod agreement;
 mod api_server;
 mod ask;
 mod bgp_beside;
+mod bgp_connections;
 mod bgp_events;
 mod bgp_faults;
 mod bgp_guide;
+mod bgp_hostile;
 mod bgp_malformed;
+mod bgp_routers;
 mod bgp_routes;
 mod bgp_sessions;
 mod ground;
@@ -40,10 +43,13 @@ fn main() -> ExitCode {
     let scenarios = [
         api_server::scenarios(),
         bgp_beside::scenarios(),
+        bgp_connections::scenarios(),
         bgp_events::scenarios(),
         bgp_faults::scenarios(),
         bgp_guide::scenarios(),
+        bgp_hostile::scenarios(),
         bgp_malformed::scenarios(),
+        bgp_routers::scenarios(),
         bgp_routes::scenarios(),
         bgp_sessions::scenarios(),
         ground::scenarios(),

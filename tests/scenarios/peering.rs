@@ -128,7 +128,8 @@ impl Peering {
         self.apply_at(lab, self.over.of(router(self.router)), &json!({}))
     }
 
-    /// The same with another address of the router, and these fields besides.
+    /// The same with another address of the router, and these fields besides, or instead; `null`
+    /// takes one away.
     pub(crate) fn apply_at(&self, lab: &Lab, address: IpAddr, fields: &Value) -> Result<()> {
         let mut spec = json!({
             "myASN": self.my_asn,
@@ -151,6 +152,9 @@ impl Peering {
         }
         for (field, value) in fields.as_object().into_iter().flatten() {
             spec[field] = value.clone();
+        }
+        if let Some(spec) = spec.as_object_mut() {
+            spec.retain(|_, value| !value.is_null());
         }
         let object = json!({
             "apiVersion": "seamark.io/v1beta1",
@@ -291,6 +295,16 @@ pub(crate) fn expect_routed(lab: &Lab, vip: IpAddr) -> Result<String> {
         let second = Duration::from_secs(1);
         http::get_from(&lab.client_host(), from, vip, 80, second)
     })
+}
+
+/// How often each session of a router was established, where it counts that; an error unless all
+/// stand.
+pub(crate) fn times_established(router: &dyn Router) -> Result<Vec<Option<u64>>> {
+    let sessions = router.sessions()?;
+    let stand = sessions.values().all(Session::is_established);
+    ensure!(stand, "{sessions:?}");
+    let times = sessions.values().map(|session| session.times_established);
+    Ok(times.collect())
 }
 
 pub(crate) fn identifier(number: u8) -> Result<Ipv4Addr> {
