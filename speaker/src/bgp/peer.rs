@@ -239,8 +239,10 @@ impl Task {
 
     /// One input, and everything that follows from it.
     fn feed(&mut self, input: Input<'_>) {
+        // What the peer tells is counted without a word of the machine's; it is shown when a timer is
+        // due, which the next KEEPALIVE's soon is.
+        let mut changed = matches!(input, Input::Timeout) && self.transport.is_some();
         self.machine.handle(input, Instant::now().into_std());
-        let mut changed = false;
         while let Some(output) = self.machine.poll() {
             match output {
                 Output::Connect(connection) => self.dial(connection),
