@@ -15,12 +15,16 @@ use lab::runner::Scenario;
 use lab::{Lab, Part, Topology, eventually, kernel};
 use serde_json::json;
 
-use crate::bgp_faults::{expect_small, stub};
+use crate::bgp_faults::stub;
 use crate::peering::{NODES, Over, Peering, SESSION, begin, expect_hops, hops_are};
 use crate::vips::{create, vips};
 
 /// Of each family; a million together.
 const FLOOD: u32 = 500_000;
+/// What a speaker may hold more after it has refused a flood: what it read before it did.
+const REFUSED_KIB: u64 = 4 * 1024;
+/// What it may hold more with all prefixes counted: 64 octets for each.
+const COUNTED_KIB: u64 = 64 * 1024;
 /// Cease/Maximum Number of Prefixes Reached, RFC 4486.
 const TOO_MANY: (u8, u8) = (6, 1);
 
@@ -49,6 +53,7 @@ fn million(lab: &mut Lab) -> Result<()> {
         expect_hops(lab, good.host(), vip, &NODES)?;
     }
     let before = good.sessions()?;
+    let memory = memory(lab)?;
 
     let flood = stub(lab, 2, Manner::Flooding(FLOOD))?;
     Peering::with(2).apply(lab)?;
@@ -60,7 +65,7 @@ fn million(lab: &mut Lab) -> Result<()> {
     })?;
     let sessions = flood.heard().sessions;
     unmoved(&*good, &before)?;
-    expect_small(lab)?;
+    expect_grown(lab, &memory, REFUSED_KIB)?;
 
     let allowed = Peering {
         over: Over::Ipv6,
@@ -79,7 +84,7 @@ fn million(lab: &mut Lab) -> Result<()> {
         }
         Ok(())
     })?;
-    expect_small(lab)?;
+    expect_grown(lab, &memory, COUNTED_KIB)?;
     for host in lab.nodes() {
         for prefix in ["20.0.0.1/32", "2001:db8::1/128"] {
             let hops = kernel::next_hops(&host, prefix)?;
@@ -103,6 +108,23 @@ fn million(lab: &mut Lab) -> Result<()> {
     ensure!(heard.sessions == 3 && heard.notifications == 0, "{heard:?}");
     // The other one is left alone.
     ensure!(flood.heard().sessions == sessions, "{:?}", flood.heard());
+    Ok(())
+}
+
+/// Resident memory of each speaker in KiB.
+fn memory(lab: &Lab) -> Result<Vec<u64>> {
+    let each = NODES.map(|node| lab.process(&Part::speaker(node))?.rss_kib());
+    each.into_iter().collect()
+}
+
+/// No speaker holds so much more than before.
+fn expect_grown(lab: &Lab, before: &[u64], less_than: u64) -> Result<()> {
+    let now = memory(lab)?;
+    let grown = before.iter().zip(&now);
+    let small = grown
+        .clone()
+        .all(|(old, new)| new.saturating_sub(*old) < less_than);
+    ensure!(small, "resident memory was {before:?}, is {now:?} KiB");
     Ok(())
 }
 
