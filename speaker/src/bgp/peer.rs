@@ -84,7 +84,15 @@ pub(super) async fn run(name: PeerName, node: NodeName, seed: u64, channels: Cha
     let farewell = task.serve(&mut events).await;
     task.feed(Input::Stop(farewell));
     task.sockets.clear();
-    while task.farewells.join_next().await.is_some() {}
+    loop {
+        tokio::select! {
+            ended = task.farewells.join_next() => if ended.is_none() {
+                return;
+            },
+            // Nobody handles it any more, but it has to be read.
+            Some(_) = events.recv() => {}
+        }
+    }
 }
 
 impl Task {

@@ -27,8 +27,8 @@ const READ: usize = 64 * 1024;
 /// peer down.
 const READS: usize = 2;
 
-/// How long what was queued before the end may take to leave. A NOTIFICATION is some dozens of
-/// bytes: where the peer reads at all this is plenty.
+/// How long what was queued before the end may take to leave, and the peer to close in turn. A
+/// NOTIFICATION is some dozens of bytes: where the peer reads at all this is plenty.
 const FLUSH: Duration = Duration::from_secs(1);
 
 /// What a connection, or the attempt to open one, has come to.
@@ -88,12 +88,18 @@ impl Socket {
         self.queued
     }
 
-    /// Reads no more, sends what is queued, and closes; takes a second at most.
+    /// Sends what is queued, closes, and waits for the peer to close as well; takes a second at most.
+    /// What is read meanwhile nobody handles: octets left unread would have the kernel reset the
+    /// connection, and a peer that is just writing would see that in place of our last words.
     pub(super) async fn flush(self) {
-        drop(self.reader);
         drop(self.outgoing);
+        let ended = async {
+            // Neither has anything to say, and a task that failed has ended too.
+            let _ = self.writer.await;
+            let _ = self.reader.await;
+        };
         // Past its time it is dropped, which ends it.
-        let _ = timeout(FLUSH, self.writer).await;
+        let _ = timeout(FLUSH, ended).await;
     }
 }
 
@@ -146,4 +152,41 @@ async fn write(
     }
     // The peer reads to the end of what was sent before it sees the end.
     let _ = half.shutdown().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A peer that is refused in the middle of a flood.
+    #[tokio::test]
+    async fn last_words_come_before_the_end_to_a_peer_that_is_still_writing() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dialed = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let (far, _) = listener.accept().await.unwrap();
+        let (outlet, mut events) = mpsc::unbounded_channel();
+        let mut socket = Socket::start(ConnectionId::Dialed(0), dialed.unwrap(), &outlet);
+        let (mut hearing, mut writing) = far.into_split();
+        let flood = tokio::spawn(async move {
+            for _ in 0..64 {
+                writing.write_all(&[0; 64 * 1024]).await?;
+            }
+            // Dropping this half would end the connection from the far side.
+            Ok::<_, io::Error>(writing)
+        });
+        // It comes faster than it is handled.
+        assert!(matches!(events.recv().await, Some(Event::Received(..))));
+        socket.transmit(Bytes::from_static(b"last words"));
+        let farewell = tokio::spawn(socket.flush());
+        tokio::spawn(async move { while events.recv().await.is_some() {} });
+        let flooded = flood.await.unwrap();
+        assert!(flooded.is_ok(), "the writer saw {flooded:?}");
+        let mut heard = Vec::new();
+        hearing.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, b"last words");
+        drop((hearing, flooded));
+        farewell.await.unwrap();
+    }
 }
