@@ -15,6 +15,8 @@ use crate::vips::{SOON, start};
 
 /// For a session to come up, retries of both sides included.
 pub(crate) const SESSION: Duration = Duration::from_secs(30);
+/// For sessions that must not come up: BGPPeers of these scenarios are tried every second.
+const REFUSED: Duration = Duration::from_secs(3);
 pub(crate) const ROUTER_AS: u32 = 64512;
 pub(crate) const NODE_AS: u32 = 64513;
 pub(crate) const NODES: [&str; 3] = ["n1", "n2", "n3"];
@@ -180,7 +182,7 @@ impl Peering {
 
     /// An error unless no session stands, looked at for a while.
     pub(crate) fn expect_none(&self, lab: &Lab, router: &dyn Router) -> Result<()> {
-        eventually::throughout(Duration::from_secs(5), "no session stands", || {
+        eventually::throughout(REFUSED, "no session stands", || {
             for number in 1..=lab.topology().nodes {
                 let session = router.session(self.node(number))?;
                 ensure!(!session.is_established(), "n{number}: {session:?}");
