@@ -59,7 +59,8 @@ lab: setup build ## scenarios in network namespaces (needs root; SCENARIO=words 
 		$(CARGO) test --workspace --features seamark-tests/lab --test lab
 
 bench: setup ## figures of a release build, also in target/bench.json (BENCH=words picks some)
-	@$(RELEASE) $(BINARIES) --bin bench -p seamark-ipam --example alloc_ns
+	@$(RELEASE) $(BINARIES) --bin bench -p seamark-ipam --example alloc_ns \
+		-p seamark-bgp --example wire_per_s -p seamark-plan --example plan_10k_ms
 	@$(TARGET)/$(HOST)/release/bench
 
 soak: ## the scenarios with random moments, with many seeds (SOAK_SEEDS)

@@ -37,10 +37,11 @@ use tokio_util::sync::CancellationToken;
 
 use listener::Listeners;
 
-pub(crate) use change::Change;
-pub(crate) use metrics::Metrics;
+pub use change::Change;
+pub use metrics::Metrics;
+pub use session::Session;
+
 pub(crate) use peers::{peers, router_id};
-pub(crate) use session::Session;
 
 /// Connections of a peer that wait for its task. It takes them at once; more is a peer that storms.
 const ACCEPTED: usize = 4;
@@ -50,20 +51,20 @@ const REPAIR: Duration = Duration::from_secs(10);
 
 /// What is wanted of one peer.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Desired {
+pub struct Desired {
     /// The BGPPeer.
-    pub(crate) settings: BgpPeer,
-    pub(crate) secret: Secret,
+    pub settings: BgpPeer,
+    pub secret: Secret,
     /// Ours, unless the BGPPeer says another.
-    pub(crate) router_id: RouterId,
-    pub(crate) next_hops: NextHops,
+    pub router_id: RouterId,
+    pub next_hops: NextHops,
     /// What it is to hold, sorted.
-    pub(crate) routes: Arc<[plan::Route]>,
+    pub routes: Arc<[plan::Route]>,
 }
 
 /// The password of a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Secret {
+pub enum Secret {
     /// None is asked for.
     None,
     /// One is asked for that has not been read.
@@ -73,34 +74,35 @@ pub(crate) enum Secret {
 }
 
 /// All peers that this node speaks to.
-pub(crate) type Peers = Arc<BTreeMap<PeerName, Desired>>;
+pub type Peers = Arc<BTreeMap<PeerName, Desired>>;
 
 /// All peers that there are tasks for, as they stand.
-pub(crate) type Sessions = BTreeMap<PeerName, Session>;
+pub type Sessions = BTreeMap<PeerName, Session>;
 
 /// What was last to be told of the session of each peer that there is a task for.
-pub(crate) type Changes = BTreeMap<PeerName, Change>;
+pub type Changes = BTreeMap<PeerName, Change>;
 
 /// How the driver is tied to the rest.
-pub(crate) struct Channels {
+#[derive(Debug)]
+pub struct Channels {
     /// The peers; the driver ends when the sender is dropped.
-    pub(crate) peers: watch::Receiver<Peers>,
-    pub(crate) sessions: watch::Sender<Sessions>,
-    pub(crate) changes: watch::Sender<Changes>,
+    pub peers: watch::Receiver<Peers>,
+    pub sessions: watch::Sender<Sessions>,
+    pub changes: watch::Sender<Changes>,
     /// Ends every session in order.
-    pub(crate) shutdown: CancellationToken,
+    pub shutdown: CancellationToken,
 }
 
 /// Who we are: what OPEN says unless a peer's settings say something else.
 #[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    pub(crate) node: NodeName,
+pub struct Settings {
+    pub node: NodeName,
     /// Where peers connect to us that are asked to.
-    pub(crate) port: u16,
+    pub port: u16,
 }
 
 /// Runs until shutdown, and until every session is closed.
-pub(crate) async fn run(settings: Settings, channels: Channels, metrics: Metrics) {
+pub async fn run(settings: Settings, channels: Channels, metrics: Metrics) {
     let Channels {
         peers,
         sessions,

@@ -7,10 +7,10 @@
 //! ```
 
 pub mod args;
+pub mod bgp;
 pub mod layer2;
 pub mod run;
 
-mod bgp;
 mod driver;
 mod events;
 mod index;

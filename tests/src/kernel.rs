@@ -1,5 +1,7 @@
 //! What a kernel does with a prefix, whoever told it: the routes of a host, by `ip -j`.
 
+mod changes;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -7,6 +9,8 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use crate::host::Host;
+
+pub use changes::{Change, Changes};
 
 /// A route as `ip -j route` shows it: one next hop beside it, or several in a list.
 #[derive(Debug, Deserialize)]

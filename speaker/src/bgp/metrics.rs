@@ -26,8 +26,8 @@ pub(super) fn malformed(before: Counters, after: Counters) -> [(&'static str, u6
 }
 
 /// See the texts in [`Metrics::register`].
-#[derive(Debug, Clone)]
-pub(crate) struct Metrics {
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
     up: Family<PeerLabels, Gauge>,
     established: Family<PeerLabels, Gauge>,
     advertised: Family<RouteLabels, Gauge>,
@@ -56,14 +56,7 @@ struct TreatmentLabels {
 impl Metrics {
     /// Metrics that are shown under the names in this function.
     pub(crate) fn register(registry: &mut Registry) -> Self {
-        let metrics = Self {
-            up: Family::default(),
-            established: Family::default(),
-            advertised: Family::default(),
-            received: Family::default(),
-            malformed: Family::default(),
-            panics: Counter::default(),
-        };
+        let metrics = Self::default();
         registry.register(
             "seamark_bgp_session_up",
             "1 if the session with the peer is established, else 0",

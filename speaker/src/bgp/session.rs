@@ -7,18 +7,18 @@ use k8s_openapi::jiff::Timestamp;
 /// A peer as SpeakerStatus and metrics show it. Two are equal if nothing changed that is shown: the
 /// steps of an attempt to connect are none of it, as a peer that is away would be written for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Session {
-    pub(crate) state: SessionState,
+pub struct Session {
+    pub state: SessionState,
     /// Since when it is so.
-    pub(crate) since: Timestamp,
+    pub since: Timestamp,
     /// What went wrong last, and what to do about it. It stays while all is well again.
-    pub(crate) last_error: Option<String>,
+    pub last_error: Option<String>,
     /// Prefixes that the peer has been told.
-    pub(crate) advertised: PerFamily<usize>,
+    pub advertised: PerFamily<usize>,
     /// Prefixes that the peer has told us, and that nobody uses.
-    pub(crate) received: PerFamily<usize>,
+    pub received: PerFamily<usize>,
     /// How often a session was established.
-    pub(crate) established: u64,
+    pub established: u64,
 }
 
 impl Session {

@@ -15,7 +15,7 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -70,6 +70,13 @@ pub struct Heard {
     pub last_notification: Option<(u8, u8)>,
     /// Prefixes that the stub has announced.
     pub announced: u64,
+    /// Prefixes that it was told, and those that were taken back.
+    pub told: u64,
+    pub withdrawn: u64,
+    /// When it last answered an OPEN: not before that has the other side a session.
+    pub since: Option<Instant>,
+    /// When a prefix was last told or taken back.
+    pub last_told: Option<Instant>,
 }
 
 /// A running stub. Dropping it resets its connections.

@@ -23,8 +23,8 @@ pub(crate) const FIGURES: &[Figure] = &[
 
 const SERVICES: usize = 10;
 /// In which what follows a creation ends: announcements are repeated for 4.4 s.
-const SETTLING: Duration = Duration::from_secs(10);
-const IDLE_SECONDS: u32 = 60;
+pub(crate) const SETTLING: Duration = Duration::from_secs(10);
+pub(crate) const IDLE_SECONDS: u32 = 60;
 
 pub(crate) fn measure(lab: &mut Lab, report: &mut Report) -> Result<()> {
     for (name, program) in [
@@ -69,14 +69,14 @@ pub(crate) fn measure(lab: &mut Lab, report: &mut Report) -> Result<()> {
 }
 
 /// What a process has used by now.
-struct Used {
-    part: Part,
+pub(crate) struct Used {
+    pub(crate) part: Part,
     /// Of 10 ms, so that a tick a second is one percent.
-    ticks: u64,
-    rss_kib: u64,
+    pub(crate) ticks: u64,
+    pub(crate) rss_kib: u64,
 }
 
-fn used(lab: &Lab) -> Result<Vec<Used>> {
+pub(crate) fn used(lab: &Lab) -> Result<Vec<Used>> {
     let used = lab.parts().into_iter().map(|part| {
         let process = lab.process(&part)?;
         Ok(Used {
@@ -88,14 +88,14 @@ fn used(lab: &Lab) -> Result<Vec<Used>> {
     used.collect()
 }
 
-fn is_speaker(part: &Part) -> bool {
+pub(crate) fn is_speaker(part: &Part) -> bool {
     match part {
         Part::Speaker(_) => true,
         Part::Controller => false,
     }
 }
 
-fn idle(lab: &Lab, span: Duration) -> Result<()> {
+pub(crate) fn idle(lab: &Lab, span: Duration) -> Result<()> {
     throughout(span, "all run", || {
         lab.parts()
             .iter()
@@ -103,6 +103,6 @@ fn idle(lab: &Lab, span: Duration) -> Result<()> {
     })
 }
 
-fn mib(kib: u64) -> Result<f64> {
+pub(crate) fn mib(kib: u64) -> Result<f64> {
     Ok(f64::from(u32::try_from(kib)?) / 1024.0)
 }

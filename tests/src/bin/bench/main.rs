@@ -3,8 +3,9 @@
 //!
 //! Words on the command line, or in `BENCH`, pick the groups that measure a figure with such a name.
 
-mod allocator;
+mod bgp;
 mod burst;
+mod cores;
 mod floor;
 mod footprint;
 mod latency;
@@ -38,7 +39,9 @@ enum Measure {
 }
 
 const GROUPS: &[Group] = &[
-    Group::new(allocator::FIGURES, Measure::Alone(allocator::measure)),
+    Group::new(cores::ALLOCATOR, Measure::Alone(cores::allocator)),
+    Group::new(cores::WIRE, Measure::Alone(cores::wire)),
+    Group::new(cores::PLAN, Measure::Alone(cores::plan)),
     Group::new(
         footprint::FIGURES,
         Measure::Lab(Topology::default, footprint::measure),
@@ -60,6 +63,18 @@ const GROUPS: &[Group] = &[
         Measure::Lab(writes::lab, restart::measure),
     ),
     Group::new(writes::FIGURES, Measure::Lab(writes::lab, writes::measure)),
+    Group::new(
+        bgp::announce::FIGURES,
+        Measure::Lab(bgp::announce::lab, bgp::announce::measure),
+    ),
+    Group::new(
+        bgp::router::FIGURES,
+        Measure::Lab(Topology::default, bgp::router::measure),
+    ),
+    Group::new(
+        bgp::footprint::FIGURES,
+        Measure::Lab(bgp::footprint::lab, bgp::footprint::measure),
+    ),
 ];
 
 fn main() -> Result<ExitCode> {

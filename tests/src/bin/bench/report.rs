@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Target {
     AtMost(f64),
+    AtLeast(f64),
     Exactly(f64),
     /// It is told, and nothing is asked of it.
     Stated,
@@ -102,8 +103,9 @@ impl Report {
 fn missed(value: f64, target: Target) -> Option<String> {
     match target {
         Target::AtMost(most) if value > most => Some(format!("at most {most}")),
+        Target::AtLeast(least) if value < least => Some(format!("at least {least}")),
         Target::Exactly(wanted) if value.total_cmp(&wanted).is_ne() => Some(wanted.to_string()),
-        Target::AtMost(_) | Target::Exactly(_) | Target::Stated => None,
+        Target::AtMost(_) | Target::AtLeast(_) | Target::Exactly(_) | Target::Stated => None,
     }
 }
 
@@ -137,6 +139,11 @@ mod tests {
         assert_eq!(
             missed(16.1, Target::AtMost(16.0)),
             Some("at most 16".to_owned())
+        );
+        assert_eq!(missed(16.0, Target::AtLeast(16.0)), None);
+        assert_eq!(
+            missed(15.9, Target::AtLeast(16.0)),
+            Some("at least 16".to_owned())
         );
         assert_eq!(missed(0.0, Target::Exactly(0.0)), None);
         assert_eq!(

@@ -84,8 +84,13 @@ pub(crate) fn start(lab: &mut Lab) -> Result<()> {
         lab.client_host()
             .run(&["ip", "route", "add", prefix, "dev", "eth0"])?;
     }
+    start_with(lab, POOL)
+}
+
+/// Seamark, started and ready, with these objects.
+pub(crate) fn start_with(lab: &mut Lab, objects: &str) -> Result<()> {
     lab.start_seamark()?;
-    lab.apply(POOL)?;
+    lab.apply(objects)?;
     lab.parts().iter().try_for_each(|part| lab.wait_ready(part))
 }
 

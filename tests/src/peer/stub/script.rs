@@ -107,7 +107,15 @@ impl Part<'_> {
     fn hear(&mut self, message: &Message) {
         self.shared.note(|heard| match message.kind {
             wire::OPEN => heard.opens += 1,
-            wire::UPDATE => heard.updates += 1,
+            wire::UPDATE => {
+                heard.updates += 1;
+                let (told, withdrawn) = wire::prefixes(&message.body);
+                heard.told += told;
+                heard.withdrawn += withdrawn;
+                if told + withdrawn > 0 {
+                    heard.last_told = Some(Instant::now());
+                }
+            }
             wire::KEEPALIVE => heard.keepalives += 1,
             wire::ROUTE_REFRESH => heard.route_refreshes += 1,
             wire::NOTIFICATION => {
@@ -129,6 +137,7 @@ impl Part<'_> {
         if message.kind == wire::OPEN {
             self.is_open_heard = true;
             self.keep_alive();
+            self.shared.note(|heard| heard.since = Some(Instant::now()));
         }
         let begins = message.kind == wire::KEEPALIVE && self.is_open_heard;
         if begins && self.session.is_none() {

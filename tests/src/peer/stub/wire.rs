@@ -97,6 +97,54 @@ pub(super) fn announce(asn: u32, next_hop: IpAddr, first: u32, left: u32) -> (Ve
     (message(UPDATE, &body), count)
 }
 
+/// How many prefixes the body of an UPDATE tells, and how many it takes back. What cannot be read
+/// counts for nothing.
+pub(super) fn prefixes(body: &[u8]) -> (u64, u64) {
+    counted(body).unwrap_or_default()
+}
+
+/// RFC 4271 §4.3; attributes 14 and 15 are those of RFC 4760.
+fn counted(body: &[u8]) -> Option<(u64, u64)> {
+    let (withdrawn, rest) = field(body)?;
+    let (mut attributes, told) = field(rest)?;
+    let (mut told, mut withdrawn) = (listed(told), listed(withdrawn));
+    while let [flags, kind, rest @ ..] = attributes {
+        let (value, rest) = if flags & 0x10 == 0 {
+            let (length, rest) = rest.split_first()?;
+            rest.split_at_checked(usize::from(*length))?
+        } else {
+            field(rest)?
+        };
+        match (*kind, value) {
+            (14, [_, _, _, hop, rest @ ..]) => {
+                told += listed(rest.get(usize::from(*hop) + 1..)?);
+            }
+            (15, [_, _, _, prefixes @ ..]) => withdrawn += listed(prefixes),
+            _ => {}
+        }
+        attributes = rest;
+    }
+    Some((told, withdrawn))
+}
+
+/// What lies behind a length of two octets, and the rest.
+fn field(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
+}
+
+/// How many prefixes there are in a row.
+fn listed(mut prefixes: &[u8]) -> u64 {
+    let mut count = 0;
+    while let [bits, rest @ ..] = prefixes {
+        count += 1;
+        prefixes = rest
+            .get(usize::from(bits.div_ceil(8))..)
+            .unwrap_or_default();
+    }
+    count
+}
+
 /// A message with its header.
 pub(super) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0xff; 16];
@@ -146,5 +194,20 @@ mod tests {
             assert_eq!(usize::from(told), bytes.len());
             assert_eq!(announce(64512, hop, 0, 3).1, 3);
         }
+    }
+
+    #[test]
+    fn counts_what_is_told_and_what_is_taken_back() {
+        for hop in ["10.99.0.1", "fd99::1"] {
+            let (bytes, count) = announce(64512, hop.parse().unwrap(), 0, u32::MAX);
+            assert_eq!(prefixes(&bytes[HEADER..]), (count.into(), 0));
+        }
+        let v4 = [0, 8, 32, 10, 97, 0, 1, 16, 10, 97, 0, 0];
+        assert_eq!(prefixes(&v4), (0, 2));
+        let v6 = [0, 0, 0, 8, 0x80, 15, 5, 0, 2, 1, 8, 0xfd];
+        assert_eq!(prefixes(&v6), (0, 1));
+        let end_of_rib = [0, 0, 0, 6, 0x80, 15, 3, 0, 2, 1];
+        assert_eq!(prefixes(&end_of_rib), (0, 0));
+        assert_eq!(prefixes(&[0, 200, 1]), (0, 0));
     }
 }
