@@ -5,7 +5,7 @@ use tracing::{info, warn};
 
 /// A change of a peer's session. A step on the way to one is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Change {
+pub enum Change {
     /// Routes are exchanged.
     Established,
     /// It was established and is no more, and why.
@@ -18,7 +18,7 @@ pub(crate) enum Change {
 
 impl Change {
     /// One CamelCase word, for Events.
-    pub(crate) fn reason(&self) -> &'static str {
+    pub fn reason(&self) -> &'static str {
         match self {
             Self::Established => "SessionEstablished",
             Self::Ended(_) => "SessionEnded",
@@ -28,7 +28,7 @@ impl Change {
     }
 
     /// The same in words.
-    pub(crate) fn phrase(&self) -> &'static str {
+    pub fn phrase(&self) -> &'static str {
         match self {
             Self::Established => "BGP session established",
             Self::Ended(_) => "BGP session ended",
@@ -38,7 +38,7 @@ impl Change {
     }
 
     /// What went wrong, and what to do about it.
-    pub(crate) fn trouble(&self) -> Option<&str> {
+    pub fn trouble(&self) -> Option<&str> {
         match self {
             Self::Established => None,
             Self::Ended(why) | Self::Failing(why) | Self::Refused(why) => Some(why),

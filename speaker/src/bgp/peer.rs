@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bgp::{ConnectionId, Input, Output, RouteSet, Shutdown};
+use bgp::{ConnectionId, Input, Output, Shutdown};
 use k8s_openapi::jiff::Timestamp;
 use model::{NodeName, PeerName};
 use tokio::net::TcpStream;
@@ -24,7 +24,7 @@ use tracing::{debug, warn};
 
 use super::change::{Change, cause};
 use super::metrics::{Metrics, malformed};
-use super::routes::route_set;
+use super::routes::Routes;
 use super::session::Session;
 use super::socket::{Event, Socket};
 use super::transport::{self, Transport};
@@ -58,7 +58,7 @@ pub(super) struct Task {
     /// Connections that say their last words.
     farewells: JoinSet<()>,
     outlet: mpsc::UnboundedSender<Event>,
-    routes: RouteSet,
+    routes: Routes,
     accepted: u64,
 }
 
@@ -77,7 +77,7 @@ pub(super) async fn run(name: PeerName, node: NodeName, seed: u64, channels: Cha
         sockets: BTreeMap::new(),
         farewells: JoinSet::new(),
         outlet,
-        routes: RouteSet::default(),
+        routes: Routes::default(),
         accepted: 0,
     };
     task.channels.desired.mark_changed();
@@ -137,9 +137,9 @@ impl Task {
                     )));
                 }
                 self.transport = Some(transport);
-                self.routes = route_set(&desired.routes, &self.routes);
+                let routes = self.routes.follow(&desired.routes).clone();
                 self.feed(Input::Reconfigure(config));
-                self.feed(Input::Desired(self.routes.clone()));
+                self.feed(Input::Desired(routes));
                 self.feed(Input::Start);
             }
             Err(unfit) => {

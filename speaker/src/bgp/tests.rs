@@ -11,7 +11,7 @@ use plan::{NextHops, Plan, Route, RoutePrefix};
 use prometheus_client::registry::Registry;
 use sys::tcp::Hops;
 
-use super::routes::route_set;
+use super::routes::Routes;
 use super::transport::{self, Transport};
 use super::*;
 
@@ -175,7 +175,8 @@ fn routes_keep_their_meaning() {
         .into(),
     });
     let routes = [route("10.97.0.1", &planned), route("fd97::1", &planned)];
-    let set = route_set(&routes, &RouteSet::default());
+    let mut followed = Routes::default();
+    let set = followed.follow(&routes.into());
     let attributes = Arc::new(Attributes {
         multi_exit_disc: Some(7),
         local_pref: Some(200),
@@ -192,7 +193,7 @@ fn routes_keep_their_meaning() {
         prefix: Prefix::host(vip.parse().unwrap()),
         attributes: Arc::clone(&attributes),
     });
-    assert_eq!(set, RouteSet::build(expected, &RouteSet::default()));
+    assert_eq!(*set, RouteSet::build(expected, &RouteSet::default()));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use lab::Host;
 use lab::address::{node, router};
 use model::{BgpAttributes, BgpPeer, Community, IpFamily, NodeName, PeerAsn, PeerName};
 use plan::{NextHops, Route, RoutePrefix};
-use speaker::bgp::{Channels, Desired, Metrics, Peers, Secret, Sessions, Settings};
+use speaker::bgp::{Channels, Desired, Metrics, Peers, Secret, Changes, Sessions, Settings};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +41,7 @@ impl Driver {
         let channels = Channels {
             peers: asked,
             sessions: watch::channel(Sessions::new()).0,
+            changes: watch::channel(Changes::new()).0,
             shutdown: shutdown.clone(),
         };
         let settings = Settings {
