@@ -49,8 +49,9 @@ const ACCEPTED: usize = 4;
 /// How long a peer whose task panicked is left alone.
 const REPAIR: Duration = Duration::from_secs(10);
 
-/// What is wanted of one peer.
-#[derive(Debug, Clone, PartialEq)]
+/// What is wanted of one peer. Equal ones want the same; the other way round, routes count as
+/// changed unless they are the same slice, which a plan gives again while nothing has changed.
+#[derive(Debug, Clone)]
 pub struct Desired {
     /// The BGPPeer.
     pub settings: BgpPeer,
@@ -60,6 +61,23 @@ pub struct Desired {
     pub next_hops: NextHops,
     /// What it is to hold, sorted.
     pub routes: Arc<[plan::Route]>,
+}
+
+impl PartialEq for Desired {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            settings,
+            secret,
+            router_id,
+            next_hops,
+            routes,
+        } = self;
+        Arc::ptr_eq(routes, &other.routes)
+            && *settings == other.settings
+            && *secret == other.secret
+            && *router_id == other.router_id
+            && *next_hops == other.next_hops
+    }
 }
 
 /// The password of a peer.

@@ -260,7 +260,7 @@ impl Owner {
             changed
         });
         self.outlets.peers.send_if_modified(|sent| {
-            // Routes that have not changed are the same slice, so that most is compared by address.
+            // Routes that have not changed are the same slice, and are compared by address.
             let peers = self.peers(plan, sent);
             let changed = **sent != *peers;
             if changed {
