@@ -14,7 +14,7 @@ use lab::Host;
 use lab::address::{node, router};
 use model::{BgpAttributes, BgpPeer, Community, IpFamily, NodeName, PeerAsn, PeerName};
 use plan::{NextHops, Route, RoutePrefix};
-use speaker::bgp::{Channels, Desired, Metrics, Peers, Secret, Changes, Sessions, Settings};
+use speaker::bgp::{Changes, Channels, Desired, Metrics, Peers, Secret, Sessions, Settings};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
