@@ -18,6 +18,8 @@ pub const ROUTED_CLIENT_2: [IpAddr; 2] = [
 ];
 /// What BGP scenarios give to Services: prefixes that lie on no segment.
 pub const BGP_POOL: [&str; 2] = ["10.97.0.0/24", "fd97::/64"];
+/// What holds all that BGP scenarios give to Services: the client goes there by the first router.
+pub const BGP_NETS: [&str; 2] = ["10.97.0.0/16", "fd97::/32"];
 /// The port on which every pod's small server answers (HTTP by TCP, an echo of its name by UDP).
 pub const POD_PORT: u16 = 8080;
 

@@ -214,6 +214,15 @@ fn router_and_client(run: &Run, number: u8, net: u8) -> Result<()> {
                  route add default via fd{net}::1 table {net}\n"
             )?;
         }
+        if host == "cl" && number == 1 {
+            // And so does what is sent to an address that routers alone know the way to.
+            let ([v4, v6], [from4, from6]) = (address::BGP_NETS, address::ROUTED_CLIENT);
+            write!(
+                lines,
+                "route add {v4} via 10.{net}.0.1 src {from4}\n\
+                 route add {v6} via fd{net}::1 src {from6}\n"
+            )?;
+        }
         batch(run, host, &lines)?;
     }
     // A batch makes rules of one family only.

@@ -1,5 +1,6 @@
 //! BGP messages in a capture, as tshark tells them.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -31,6 +32,17 @@ pub enum MessageKind {
     RouteRefresh,
 }
 
+/// What one host has told another by UPDATEs. Prefixes are without their length.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Told {
+    /// How many UPDATEs it took.
+    pub updates: usize,
+    /// Prefixes that were announced, again or anew.
+    pub announced: BTreeSet<IpAddr>,
+    /// Prefixes that were withdrawn.
+    pub withdrawn: BTreeSet<IpAddr>,
+}
+
 /// All messages in a capture file, in order; what TCP sent twice counts once.
 pub fn messages(file: &Path) -> Result<Vec<Message>> {
     let shown = file.to_string_lossy();
@@ -53,6 +65,52 @@ pub fn updates(messages: &[Message], from: IpAddr, to: IpAddr) -> usize {
         message.kind == MessageKind::Update && message.source == from && message.destination == to
     };
     messages.iter().filter(is_one).count()
+}
+
+/// What a host told another; what TCP sent twice counts once.
+pub fn told(file: &Path, from: IpAddr, to: IpAddr) -> Result<Told> {
+    let shown = file.to_string_lossy();
+    let family = if from.is_ipv4() { "ip" } else { "ipv6" };
+    let filter = format!(
+        "bgp.type == 2 && {family}.src == {from} && {family}.dst == {to} \
+         && !tcp.analysis.retransmission"
+    );
+    let mut command = vec!["tshark", "-n", "-r", &shown, "-Y", &filter];
+    command.extend(["-T", "fields", "-E", "separator=/t", "-E", "occurrence=a"]);
+    for field in [
+        "bgp.type",
+        "bgp.nlri_prefix",
+        "bgp.mp_reach_nlri_ipv4_prefix",
+        "bgp.mp_reach_nlri_ipv6_prefix",
+        "bgp.withdrawn_prefix",
+        "bgp.mp_unreach_nlri_ipv4_prefix",
+        "bgp.mp_unreach_nlri_ipv6_prefix",
+    ] {
+        command.extend(["-e", field]);
+    }
+    let mut told = Told::default();
+    for line in shell::run(&command)?.lines() {
+        add(&mut told, line).with_context(|| format!("tshark's line {line:?}"))?;
+    }
+    Ok(told)
+}
+
+/// The UPDATEs of one frame: types, three fields of what is announced, three of what is withdrawn.
+fn add(told: &mut Told, line: &str) -> Result<()> {
+    let fields: Vec<&str> = line.split('\t').collect();
+    let [kinds, announced @ .., v4, mp_v4, mp_v6] = fields.as_slice() else {
+        anyhow::bail!("it has {} fields", fields.len());
+    };
+    told.updates += kinds.split(',').filter(|kind| *kind == "2").count();
+    told.announced.extend(addresses(announced)?);
+    told.withdrawn.extend(addresses(&[v4, mp_v4, mp_v6])?);
+    Ok(())
+}
+
+fn addresses(fields: &[&str]) -> Result<Vec<IpAddr>> {
+    let shown = fields.iter().flat_map(|field| field.split(','));
+    let shown = shown.filter(|address| !address.is_empty());
+    Ok(shown.map(str::parse).collect::<Result<_, _>>()?)
 }
 
 /// The messages that end in one frame: `time  source,destination  (or)  types`.
@@ -99,5 +157,19 @@ mod tests {
         let (from, to) = ("10.99.0.11".parse().unwrap(), "10.99.0.1".parse().unwrap());
         assert_eq!(updates(&found, from, to), 2);
         assert_eq!(updates(&found, to, from), 0);
+    }
+    #[test]
+    fn reads_what_is_told_in_both_families() {
+        let mut told = Told::default();
+        add(&mut told, "2,2,4\t10.97.0.1,10.97.0.2\t\tfd97::1\t\t\t").unwrap();
+        add(&mut told, "2\t\t\t\t10.97.0.3\t\tfd97::3").unwrap();
+        let all = |shown: &[&str]| shown.iter().map(|ip| ip.parse().unwrap()).collect();
+        let expected = Told {
+            updates: 3,
+            announced: all(&["10.97.0.1", "10.97.0.2", "fd97::1"]),
+            withdrawn: all(&["10.97.0.3", "fd97::3"]),
+        };
+        assert_eq!(told, expected);
+        assert!(add(&mut told, "2\t10.97.0.1").is_err());
     }
 }

@@ -8,11 +8,9 @@ use super::super::config::{Announced, Config, Distance, Imports, Peer, Remote};
 
 /// A whole `bgpd.conf`.
 pub(super) fn bgpd(config: &Config) -> Result<String> {
-    // Five seconds after a route-map was made it would ask every peer to tell all again.
-    let mut text = format!(
-        "router bgp {}\n bgp route-map delay-timer 1\nexit\n",
-        config.asn
-    );
+    // Else it asks every peer for all routes some seconds after it has read its route-maps, in the
+    // middle of whatever a scenario counts. They hold all the same.
+    let mut text = "bgp route-map delay-timer 0\n".to_owned();
     imports(&mut text, &config.imports)?;
     for (index, announced) in config.announced.iter().enumerate() {
         attributes(&mut text, index, announced)?;
@@ -43,8 +41,8 @@ pub(super) fn bgpd(config: &Config) -> Result<String> {
 /// are said again, which changes nothing about those that stay as they are.
 pub(super) fn change(old: &Config, new: &Config) -> Result<String> {
     ensure!(
-        (old.asn, old.router_id) == (new.asn, new.router_id),
-        "a router keeps its ASN and identifier"
+        (old.asn, old.router_id, &old.imports) == (new.asn, new.router_id, &new.imports),
+        "a router keeps its ASN, its identifier and what it takes"
     );
     let mut text = format!("router bgp {}\n", old.asn);
     for peer in &old.peers {
