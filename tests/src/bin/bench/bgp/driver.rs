@@ -123,6 +123,7 @@ fn desired(routes: Arc<[Route]>) -> Result<Desired> {
     Ok(Desired {
         settings: BgpPeer {
             name: PeerName::new("r1"),
+            uid: None,
             my_asn: OUR_AS,
             peer_asn: PeerAsn::Exactly(ROUTER_AS),
             address,
