@@ -4,9 +4,11 @@
 //! ends with the message in which r1's kernel tells of the first route to the address, or of the
 //! last one that went. Services are created and deleted one by one, IPv4 and IPv6 by turns.
 //!
+//! A stub in FRR's place, which only reads, then tells our share of that time: it ends when the last
+//! of three nodes has told the stub. It counts UPDATEs as well.
+//!
 //! `bgp_updates_per_service_change`: UPDATEs that one session carries for a Service of one family
-//! that comes or goes, counted by a stub in FRR's place, over all three sessions. A dual-stack
-//! Service is one in each family.
+//! that comes or goes, over all three sessions. A dual-stack Service is one in each family.
 
 use std::net::IpAddr;
 use std::thread;
@@ -22,7 +24,7 @@ use lab::{Lab, eventually};
 
 use super::driver::ROUTER_AS;
 use super::peering::{config, established, start};
-use crate::report::Target::{AtMost, Exactly};
+use crate::report::Target::{AtMost, Exactly, Stated};
 use crate::report::{Figure, Report};
 use crate::services::{Families, PATIENCE, Services};
 use crate::writes::ratio;
@@ -31,6 +33,9 @@ pub(crate) const FIGURES: &[Figure] = &[
     ("bgp_create_to_router_kernel_ms_p50", "ms", AtMost(80.0)),
     ("bgp_create_to_router_kernel_ms_p99", "ms", AtMost(105.0)),
     ("bgp_delete_to_router_kernel_ms_p50", "ms", AtMost(68.0)),
+    ("bgp_create_to_told_ms_p50", "ms", Stated),
+    ("bgp_create_to_told_ms_p99", "ms", Stated),
+    ("bgp_delete_to_told_ms_p50", "ms", Stated),
     ("bgp_updates_per_service_change", "UPDATEs", Exactly(1.0)),
 ];
 
@@ -38,7 +43,7 @@ const SAMPLES: usize = 100;
 /// What follows a change, the other nodes' routes and kube-proxy's work above all, has ended then.
 const PACE: Duration = Duration::from_millis(100);
 /// Services that come and go before the stub.
-const COUNTED: usize = 20;
+const COUNTED: usize = 50;
 /// In which an UPDATE too many would come.
 const QUIET: Duration = Duration::from_secs(1);
 
@@ -54,9 +59,8 @@ pub(crate) fn measure(lab: &mut Lab, report: &mut Report) -> Result<()> {
         report.percentiles("bgp_delete_to_router_kernel_ms", &deleted)
     })?;
     drop(router);
-    step("20 Services one by one: UPDATEs", || {
-        let updates = updates(lab, &services)?;
-        report.record("bgp_updates_per_service_change", updates)
+    step("50 Services one by one: UPDATEs", || {
+        updates(lab, &services, report)
     })
 }
 
@@ -99,8 +103,8 @@ fn delete(services: &Services, name: &str) -> Result<()> {
         .with_context(|| format!("deleting {name}"))
 }
 
-/// UPDATEs for each Service that came or went, and each session.
-fn updates(lab: &Lab, services: &Services) -> Result<f64> {
+/// UPDATEs for each Service that came or went, and each session; and how soon they came.
+fn updates(lab: &Lab, services: &Services, report: &mut Report) -> Result<()> {
     let identity = Identity {
         asn: ROUTER_AS,
         router_id: [10, 99, 255, 1],
@@ -112,27 +116,38 @@ fn updates(lab: &Lab, services: &Services) -> Result<f64> {
     thread::sleep(QUIET);
     let before = stub.heard();
     let mut expected = before;
+    let (mut created, mut deleted) = (Vec::new(), Vec::new());
     for index in 0..COUNTED {
         let name = format!("counted-{index:04}");
+        let sent = Instant::now();
         services.block_on(services.create(&name, Families::alternating(index)))?;
         expected.told += sessions;
-        await_heard(&stub, "all are told", |heard| heard.told == expected.told)?;
+        let at = await_heard(&stub, "all told", |heard| heard.told == expected.told)?;
+        created.push(at.saturating_duration_since(sent));
+        thread::sleep(PACE);
+        let sent = Instant::now();
         delete(services, &name)?;
         expected.withdrawn += sessions;
         let all = expected.withdrawn;
-        await_heard(&stub, "it is taken back", |heard| heard.withdrawn == all)?;
+        let at = await_heard(&stub, "taken back", |heard| heard.withdrawn == all)?;
+        deleted.push(at.saturating_duration_since(sent));
+        thread::sleep(PACE);
     }
+    report.percentiles("bgp_create_to_told_ms", &created)?;
+    report.percentiles("bgp_delete_to_told_ms", &deleted)?;
     thread::sleep(QUIET);
     let after = stub.heard();
     ensure!(after.sessions == sessions, "a session ended: {after:?}");
     let changes = 2 * COUNTED * usize::from(lab.topology().nodes);
-    ratio(usize::try_from(after.updates - before.updates)?, changes)
+    let updates = usize::try_from(after.updates - before.updates)?;
+    report.record("bgp_updates_per_service_change", ratio(updates, changes)?)
 }
 
-fn await_heard(stub: &Stub, what: &str, holds: impl Fn(&Heard) -> bool) -> Result<()> {
+/// Wait until the stub has heard something; when it was last told anything.
+fn await_heard(stub: &Stub, what: &str, holds: impl Fn(&Heard) -> bool) -> Result<Instant> {
     eventually(PATIENCE, what, || {
         let heard = stub.heard();
         ensure!(holds(&heard), "{heard:?}");
-        Ok(())
+        Ok(heard.last_told.unwrap_or_else(Instant::now))
     })
 }
