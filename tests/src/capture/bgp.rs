@@ -1,6 +1,6 @@
 //! BGP messages in a capture, as tshark tells them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -67,17 +67,16 @@ pub fn updates(messages: &[Message], from: IpAddr, to: IpAddr) -> usize {
     messages.iter().filter(is_one).count()
 }
 
-/// What a host told another; what TCP sent twice counts once.
-pub fn told(file: &Path, from: IpAddr, to: IpAddr) -> Result<Told> {
+/// What each host told this one; what TCP sent twice counts once.
+pub fn told(file: &Path, to: IpAddr) -> Result<BTreeMap<IpAddr, Told>> {
     let shown = file.to_string_lossy();
-    let family = if from.is_ipv4() { "ip" } else { "ipv6" };
-    let filter = format!(
-        "bgp.type == 2 && {family}.src == {from} && {family}.dst == {to} \
-         && !tcp.analysis.retransmission"
-    );
+    let family = if to.is_ipv4() { "ip" } else { "ipv6" };
+    let filter = format!("bgp.type == 2 && {family}.dst == {to} && !tcp.analysis.retransmission");
     let mut command = vec!["tshark", "-n", "-r", &shown, "-Y", &filter];
     command.extend(["-T", "fields", "-E", "separator=/t", "-E", "occurrence=a"]);
+    let source = format!("{family}.src");
     for field in [
+        &source,
         "bgp.type",
         "bgp.nlri_prefix",
         "bgp.mp_reach_nlri_ipv4_prefix",
@@ -88,22 +87,24 @@ pub fn told(file: &Path, from: IpAddr, to: IpAddr) -> Result<Told> {
     ] {
         command.extend(["-e", field]);
     }
-    let mut told = Told::default();
+    let mut told = BTreeMap::new();
     for line in shell::run(&command)?.lines() {
         add(&mut told, line).with_context(|| format!("tshark's line {line:?}"))?;
     }
     Ok(told)
 }
 
-/// The UPDATEs of one frame: types, three fields of what is announced, three of what is withdrawn.
-fn add(told: &mut Told, line: &str) -> Result<()> {
+/// The UPDATEs of one frame: who sent them, types, three fields of what is announced, three of what
+/// is withdrawn.
+fn add(told: &mut BTreeMap<IpAddr, Told>, line: &str) -> Result<()> {
     let fields: Vec<&str> = line.split('\t').collect();
-    let [kinds, announced @ .., v4, mp_v4, mp_v6] = fields.as_slice() else {
+    let [source, kinds, v4, mp_v4, mp_v6, withdrawn @ ..] = fields.as_slice() else {
         anyhow::bail!("it has {} fields", fields.len());
     };
+    let told = told.entry(source.parse()?).or_default();
     told.updates += kinds.split(',').filter(|kind| *kind == "2").count();
-    told.announced.extend(addresses(announced)?);
-    told.withdrawn.extend(addresses(&[v4, mp_v4, mp_v6])?);
+    told.announced.extend(addresses(&[v4, mp_v4, mp_v6])?);
+    told.withdrawn.extend(addresses(withdrawn)?);
     Ok(())
 }
 
@@ -160,16 +161,22 @@ mod tests {
     }
     #[test]
     fn reads_what_is_told_in_both_families() {
-        let mut told = Told::default();
-        add(&mut told, "2,2,4\t10.97.0.1,10.97.0.2\t\tfd97::1\t\t\t").unwrap();
-        add(&mut told, "2\t\t\t\t10.97.0.3\t\tfd97::3").unwrap();
+        let mut told = BTreeMap::new();
+        let source = "10.99.0.11";
+        let line = |rest: &str| format!("{source}\t{rest}");
+        add(
+            &mut told,
+            &line("2,2,4\t10.97.0.1,10.97.0.2\t\tfd97::1\t\t\t"),
+        )
+        .unwrap();
+        add(&mut told, &line("2\t\t\t\t10.97.0.3\t\tfd97::3")).unwrap();
         let all = |shown: &[&str]| shown.iter().map(|ip| ip.parse().unwrap()).collect();
         let expected = Told {
             updates: 3,
             announced: all(&["10.97.0.1", "10.97.0.2", "fd97::1"]),
             withdrawn: all(&["10.97.0.3", "fd97::3"]),
         };
-        assert_eq!(told, expected);
-        assert!(add(&mut told, "2\t10.97.0.1").is_err());
+        assert_eq!(told, [(source.parse().unwrap(), expected)].into());
+        assert!(add(&mut told, &line("2")).is_err());
     }
 }
