@@ -13,6 +13,7 @@ mod bgp_faults;
 mod bgp_guide;
 mod bgp_hostile;
 mod bgp_malformed;
+mod bgp_objects;
 mod bgp_routers;
 mod bgp_routes;
 mod bgp_sessions;
@@ -35,6 +36,7 @@ mod requests;
 mod restart;
 mod routers;
 mod serving;
+mod told;
 mod untouched;
 mod vips;
 mod wire;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         bgp_guide::scenarios(),
         bgp_hostile::scenarios(),
         bgp_malformed::scenarios(),
+        bgp_objects::scenarios(),
         bgp_routers::scenarios(),
         bgp_routes::scenarios(),
         bgp_sessions::scenarios(),
