@@ -299,7 +299,7 @@ fn no_endpoint(lab: &mut Lab) -> Result<()> {
 }
 
 /// Wait until a node's SpeakerStatus says this of its service proxy.
-fn expect_judged(lab: &Lab, node: &str, reason: &str, time: Duration) -> Result<()> {
+pub(crate) fn expect_judged(lab: &Lab, node: &str, reason: &str, time: Duration) -> Result<()> {
     eventually(time, &format!("the proxy of {node} is {reason}"), || {
         let shown = lab.kubectl(&["get", "speakerstatus", node, "-o", "json"])?;
         let object: Value = serde_json::from_str(&shown)?;

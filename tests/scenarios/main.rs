@@ -12,6 +12,7 @@ mod bgp_events;
 mod bgp_faults;
 mod bgp_guide;
 mod bgp_hostile;
+mod bgp_local;
 mod bgp_malformed;
 mod bgp_objects;
 mod bgp_routers;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         bgp_faults::scenarios(),
         bgp_guide::scenarios(),
         bgp_hostile::scenarios(),
+        bgp_local::scenarios(),
         bgp_malformed::scenarios(),
         bgp_objects::scenarios(),
         bgp_routers::scenarios(),
