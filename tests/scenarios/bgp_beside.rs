@@ -1,16 +1,13 @@
-//! BGP beside the rest: layer 2, an absent API server, and nodes without any peer.
-
-use std::time::Duration;
+//! BGP beside the rest: layer 2, and nodes without any peer.
 
 use anyhow::{Result, ensure};
-use lab::address::ROUTED_CLIENT;
-use lab::peer::{Program, Router};
+use lab::peer::Program;
 use lab::runner::Scenario;
-use lab::{Lab, eventually, http};
+use lab::{Lab, eventually};
 use serde_json::json;
 
 use crate::peering::{NODES, Peering, begin, expect_hops, expect_routed, hops_are, pool};
-use crate::vips::{self, SOON, Vips, create, expect_served, expect_silence, owner, vips};
+use crate::vips::{self, SOON, create, expect_served, expect_silence, owner, vips};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -25,10 +22,6 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         Scenario::new(
             "a speaker without a BGPPeer opens no port and dials nobody",
             closed,
-        ),
-        Scenario::new(
-            "while the API server is away sessions and routes stay",
-            api_server_away,
         ),
     ]
 }
@@ -100,44 +93,4 @@ fn expect_no_bgp(lab: &Lab) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Longer than the hold time, so that KEEPALIVEs are what holds the sessions.
-fn api_server_away(lab: &mut Lab) -> Result<()> {
-    stays(lab, Lab::cut_api_server)?;
-    lab.restore_api_server()
-}
-
-fn stays(lab: &mut Lab, trouble: impl FnOnce(&mut Lab) -> Result<()>) -> Result<()> {
-    const AWAY: Duration = Duration::from_secs(15);
-    let router = begin(lab, Program::Frr, &Peering::default())?;
-    create(lab, "web")?;
-    let shown = vips(lab, "web")?;
-    for vip in shown {
-        expect_hops(lab, router.host(), vip, &NODES)?;
-        expect_routed(lab, vip)?;
-    }
-    let before = times_established(&*router)?;
-    trouble(lab)?;
-    eventually::throughout(AWAY, "routes stay", || served(lab, &*router, shown))?;
-    ensure!(times_established(&*router)? == before, "a session was lost");
-    Ok(())
-}
-
-fn served(lab: &Lab, router: &dyn Router, vips: Vips) -> Result<()> {
-    for vip in vips {
-        hops_are(lab, router.host(), vip, &NODES)?;
-        let from = ROUTED_CLIENT[usize::from(vip.is_ipv6())];
-        let second = Duration::from_secs(1);
-        http::get_from(&lab.client_host(), from, vip, 80, second)?;
-    }
-    Ok(())
-}
-
-fn times_established(router: &dyn Router) -> Result<Vec<Option<u64>>> {
-    let sessions = router.sessions()?;
-    let stands = sessions.values().all(lab::peer::Session::is_established);
-    ensure!(stands, "{sessions:?}");
-    let times = sessions.values().map(|session| session.times_established);
-    Ok(times.collect())
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 mod agreement;
 mod api_server;
 mod ask;
+mod bgp_away;
 mod bgp_beside;
 mod bgp_connections;
 mod bgp_events;
@@ -45,6 +46,7 @@ mod wire;
 fn main() -> ExitCode {
     let scenarios = [
         api_server::scenarios(),
+        bgp_away::scenarios(),
         bgp_beside::scenarios(),
         bgp_connections::scenarios(),
         bgp_events::scenarios(),
