@@ -33,8 +33,14 @@ const GIVING_UP: &[(&str, &str)] = &[
 const WAITS: &[(&str, &str)] = &[
     ("tests/src/eventually.rs", "the one way to wait"),
     ("tests/src/prober.rs", "a client asks at a steady pace"),
-    ("tests/src/bin/bench/bgp/announce.rs", "samples at a steady pace"),
-    ("tests/src/bin/bench/bgp/router.rs", "samples at a steady pace"),
+    (
+        "tests/src/bin/bench/bgp/announce.rs",
+        "samples at a steady pace",
+    ),
+    (
+        "tests/src/bin/bench/bgp/router.rs",
+        "samples at a steady pace",
+    ),
 ];
 
 #[test]

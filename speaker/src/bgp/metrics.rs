@@ -1,5 +1,8 @@
 //! What is counted of BGP. The figures of sessions are those that SpeakerStatus shows.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use bgp::Counters;
 use crds::SessionState;
 use model::PeerName;
@@ -10,6 +13,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::Sessions;
+
+/// As labels.
+const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
 
 /// RFC 7606 §2, as labels.
 const TREATMENTS: [&str; 3] = ["discard", "withdraw", "disable"];
@@ -34,6 +40,8 @@ pub struct Metrics {
     received: Family<RouteLabels, Gauge>,
     malformed: Family<TreatmentLabels, Counter>,
     panics: Counter,
+    /// The peers that gauges stand for.
+    shown: Arc<Mutex<BTreeSet<PeerName>>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,6 +59,20 @@ struct RouteLabels {
 struct TreatmentLabels {
     peer: String,
     treatment: &'static str,
+}
+
+impl PeerLabels {
+    fn of(peer: &PeerName) -> Self {
+        let peer = peer.as_str().to_owned();
+        Self { peer }
+    }
+}
+
+impl RouteLabels {
+    fn of(peer: &PeerName, family: &'static str) -> Self {
+        let peer = peer.as_str().to_owned();
+        Self { peer, family }
+    }
 }
 
 impl Metrics {
@@ -92,14 +114,9 @@ impl Metrics {
 
     /// Shows the sessions as they stand, and forgets those that are gone.
     pub(crate) fn show(&self, sessions: &Sessions) {
-        self.up.clear();
-        self.established.clear();
-        self.advertised.clear();
-        self.received.clear();
+        self.forget_all_but(sessions);
         for (peer, session) in sessions {
-            let labels = PeerLabels {
-                peer: peer.as_str().to_owned(),
-            };
+            let labels = PeerLabels::of(peer);
             let up = session.state == SessionState::Established;
             self.up.get_or_create(&labels).set(up.into());
             let established = i64::try_from(session.established).unwrap_or(i64::MAX);
@@ -108,16 +125,27 @@ impl Metrics {
                 (&self.advertised, session.advertised),
                 (&self.received, session.received),
             ] {
-                for (family, number) in [("ipv4", numbers.v4), ("ipv6", numbers.v6)] {
-                    let labels = RouteLabels {
-                        peer: peer.as_str().to_owned(),
-                        family,
-                    };
+                for (family, number) in FAMILIES.into_iter().zip([numbers.v4, numbers.v6]) {
+                    let labels = RouteLabels::of(peer, family);
                     let number = i64::try_from(number).unwrap_or(i64::MAX);
                     gauges.get_or_create(&labels).set(number);
                 }
             }
         }
+    }
+
+    /// One by one, as whoever reads meanwhile must not miss those that stay.
+    fn forget_all_but(&self, sessions: &Sessions) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        for gone in shown.iter().filter(|peer| !sessions.contains_key(*peer)) {
+            self.up.remove(&PeerLabels::of(gone));
+            self.established.remove(&PeerLabels::of(gone));
+            for family in FAMILIES {
+                self.advertised.remove(&RouteLabels::of(gone, family));
+                self.received.remove(&RouteLabels::of(gone, family));
+            }
+        }
+        *shown = sessions.keys().cloned().collect();
     }
 
     /// So many more malformed UPDATEs of a peer were treated like that.
@@ -139,5 +167,46 @@ impl Metrics {
 
     pub(super) fn panicked(&self) {
         self.panics.inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bgp::PerFamily;
+    use k8s_openapi::jiff::Timestamp;
+
+    use super::*;
+    use crate::bgp::Session;
+
+    fn sessions(names: &[&str]) -> Sessions {
+        let session = Session {
+            state: SessionState::Established,
+            since: Timestamp::UNIX_EPOCH,
+            last_error: None,
+            advertised: PerFamily { v4: 2, v6: 3 },
+            received: PerFamily::default(),
+            established: 1,
+        };
+        let named = names
+            .iter()
+            .map(|name| (PeerName::new(*name), session.clone()));
+        named.collect()
+    }
+
+    #[test]
+    fn peers_that_are_gone_are_no_longer_shown_and_the_others_are() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        metrics.show(&sessions(&["left", "right"]));
+        metrics.show(&sessions(&["right"]));
+        let mut shown = String::new();
+        prometheus_client::encoding::text::encode(&mut shown, &registry).unwrap();
+        assert!(!shown.contains("left"), "{shown}");
+        let route = "seamark_bgp_prefixes_advertised{peer=\"right\",family=\"ipv6\"} 3";
+        assert!(shown.contains(route), "{shown}");
+        assert!(
+            shown.contains("seamark_bgp_session_up{peer=\"right\"} 1"),
+            "{shown}"
+        );
     }
 }
