@@ -2,8 +2,8 @@
 //! probes show.
 //!
 //! ```text
-//!  start soon after boot ─▶ Unverified ──serving──▶ Settling ──10 s of serving──▶ Healthy
-//!                               │ 60 s                  │                         │    ▲
+//!  start soon after boot ─▶ Unverified ──2 s of───▶ Settling ──10 s of serving──▶ Healthy
+//!                               │ 60 s    serving       │                         │    ▲
 //!            any other start    ▼                       │            late, silent,│    │serving
 //!                  └───────▶ Unknown ◀──another proxy───┤        refused for less│    │
 //!                               │                       │                         ▼    │
@@ -25,6 +25,9 @@ const BOOT: Duration = Duration::from_secs(300);
 
 /// For how long after a start at boot a proxy that does not answer keeps the node from announcing.
 const GATE: Duration = Duration::from_secs(60);
+
+/// kube-proxy says that it serves as soon as it begins its first round, and ends that a moment later.
+const FIRST_ROUND: Duration = Duration::from_secs(2);
 
 /// For how long a proxy must serve before addresses move to its node because it does.
 const SETTLING: Duration = Duration::from_secs(10);
@@ -152,8 +155,8 @@ impl fmt::Display for Fitness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unverified => {
-                "the service proxy has not answered since the node booted; \
-                 nothing is announced here before it does, or for 60 s"
+                "the service proxy was not seen to serve yet since the node booted; \
+                 nothing is announced here before it is, or for 60 s"
             }
             Self::Unknown => {
                 "no answer tells whether the service proxy serves; it is taken to do so"
@@ -263,12 +266,22 @@ impl History {
     fn serves(&mut self, source: Source, now: Instant) -> Fitness {
         self.known |= source == Source::Proxy;
         match self.fitness {
-            Fitness::Unverified => Fitness::Settling,
+            Fitness::Unverified if self.has_rules(source, now) => Fitness::Settling,
+            Fitness::Unverified => self.wait(now),
             Fitness::Unknown | Fitness::Healthy | Fitness::Late => Fitness::Healthy,
             Fitness::Settling | Fitness::Dead if lasts(self.serving, SETTLING, now) => {
                 Fitness::Healthy
             }
             Fitness::Settling | Fitness::Dead => self.fitness,
+        }
+    }
+
+    /// Whether a proxy that says after a boot that it serves has come to do so.
+    fn has_rules(&self, source: Source, now: Instant) -> bool {
+        match source {
+            Source::Proxy => lasts(self.serving, FIRST_ROUND, now),
+            // The port opens at the end of a round.
+            Source::Service => true,
         }
     }
 

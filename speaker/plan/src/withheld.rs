@@ -74,7 +74,7 @@ pub enum Withheld {
     #[error("the node is labelled node.kubernetes.io/exclude-from-external-load-balancers")]
     NodeExcluded,
     /// The node has just booted and its service proxy has not yet been seen to serve.
-    #[error("the service proxy of this node has not answered since the node booted")]
+    #[error("the service proxy of this node was not seen to serve yet since the node booted")]
     ProxyUnverified,
     /// The node's service proxy is dead, and BGP peers have other nodes to go to.
     #[error("the service proxy of this node is dead; see why it does not run")]
