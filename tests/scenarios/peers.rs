@@ -83,10 +83,23 @@ fn config(lab: &Lab) -> Result<Value> {
 /// Wait until a part of SpeakerConfig is this; `null` if it is not there.
 fn settled(lab: &Lab, part: &str, expected: &Value) -> Result<()> {
     eventually(SOON, &format!("SpeakerConfig has the {part}"), || {
-        let config = config(lab)?;
+        let mut config = config(lab)?;
+        for peer in config["bgpPeers"].as_array_mut().into_iter().flatten() {
+            expect_own_uid(lab, peer)?;
+        }
         ensure!(config[part] == *expected, "they are {}", config[part]);
         Ok(())
     })
+}
+
+/// Take the uid out of a peer, which is the one of its BGPPeer.
+fn expect_own_uid(lab: &Lab, peer: &mut Value) -> Result<()> {
+    let name = peer["name"].as_str().unwrap_or_default().to_owned();
+    let uid = peer.as_object_mut().and_then(|peer| peer.remove("uid"));
+    let path = "jsonpath={.metadata.uid}";
+    let own = lab.kubectl(&["get", "bgppeer", &name, "-o", path])?;
+    ensure!(uid == Some(json!(own)), "{name} has {uid:?}, not {own:?}");
+    Ok(())
 }
 
 /// A peer as speakers are told of it, with nothing but what it needs.

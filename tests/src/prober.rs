@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -61,23 +61,29 @@ pub struct Gap {
 }
 
 impl Prober {
-    /// Ask for an address from a host every `every`, from now on.
+    /// Ask for an address from a host every `every`, from now on: it returns when it begins to ask.
     pub fn start(host: &Host, vip: IpAddr, ask: Ask, every: Duration) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let (host, told) = (host.clone(), Arc::clone(&stop));
         let ear = (ask == Ask::Segment)
             .then(|| Ear::open(&host, "eth0"))
             .transpose()?;
+        let (begun, begins) = mpsc::channel();
         let worker = thread::Builder::new()
             .name(format!("prober {vip}"))
             .spawn(move || {
-                host.within(|| match (ask, &ear) {
-                    (Ask::Http(port), _) => http_loop(SocketAddr::new(vip, port), every, &told),
-                    (Ask::Udp(port), _) => udp_loop(SocketAddr::new(vip, port), every, &told),
-                    (Ask::Segment, Some(ear)) => segment_loop(ear, vip, every, &told),
-                    (Ask::Segment, None) => Err(anyhow!("no socket")),
+                host.within(|| {
+                    begun.send(()).context("nobody wants an answer")?;
+                    match (ask, &ear) {
+                        (Ask::Http(port), _) => http_loop(SocketAddr::new(vip, port), every, &told),
+                        (Ask::Udp(port), _) => udp_loop(SocketAddr::new(vip, port), every, &told),
+                        (Ask::Segment, Some(ear)) => segment_loop(ear, vip, every, &told),
+                        (Ask::Segment, None) => Err(anyhow!("no socket")),
+                    }
                 })
             })?;
+        // If it could not begin, its end tells why.
+        let _ = begins.recv();
         Ok(Self {
             stop,
             worker: Some(worker),
