@@ -16,7 +16,7 @@ use k8s_openapi::jiff::Timestamp;
 use model::{NodeName, PeerName};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -24,7 +24,7 @@ use tracing::{debug, warn};
 
 use super::change::{Change, cause};
 use super::metrics::{Metrics, malformed};
-use super::routes::Routes;
+use super::routes::{FEW, Routes};
 use super::session::Session;
 use super::socket::{Event, Socket};
 use super::transport::{self, Transport};
@@ -137,9 +137,13 @@ impl Task {
                     )));
                 }
                 self.transport = Some(transport);
-                let routes = self.routes.follow(&desired.routes).clone();
+                let before = self.routes.follow(&desired.routes);
+                if before.len() > FEW {
+                    // Each of its routes gives back what it shares: not before the peer is told.
+                    spawn_blocking(move || drop(before));
+                }
                 self.feed(Input::Reconfigure(config));
-                self.feed(Input::Desired(routes));
+                self.feed(Input::Desired(self.routes.set().clone()));
                 self.feed(Input::Start);
             }
             Err(unfit) => {

@@ -8,7 +8,7 @@ use bgp::{Attributes, Community, ExtendedCommunity, LargeCommunity, Prefix, Rout
 use model::BgpAttributes;
 
 /// More changes than this are not looked up one by one: the set is built anew.
-const FEW: usize = 1_000;
+pub(super) const FEW: usize = 1_000;
 
 /// What a peer is to hold, as it was planned last and as a set. One change among 100,000 routes
 /// costs a look at both plans and the part of the set in which it lies.
@@ -19,9 +19,9 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    /// The set of the routes that are planned now. What has not changed is shared with the set
-    /// before, so that the machine passes over it.
-    pub(super) fn follow(&mut self, planned: &Arc<[plan::Route]>) -> &RouteSet {
+    /// Makes the set that of the routes that are planned now; returns those that were before. What
+    /// has not changed is shared with the set before, so that the machine passes over it.
+    pub(super) fn follow(&mut self, planned: &Arc<[plan::Route]>) -> Arc<[plan::Route]> {
         let before = mem::replace(&mut self.planned, Arc::clone(planned));
         if !Arc::ptr_eq(&before, planned) {
             self.set = match differences(&before, planned) {
@@ -29,6 +29,11 @@ impl Routes {
                 None => build(planned, &self.set),
             };
         }
+        before
+    }
+
+    /// What the peer is to hold.
+    pub(super) fn set(&self) -> &RouteSet {
         &self.set
     }
 }
@@ -171,7 +176,8 @@ mod tests {
         let mut routes = Routes::default();
         for plan in plans.map(Arc::from) {
             let expected = build(&plan, &RouteSet::default());
-            assert_eq!(*routes.follow(&plan), expected);
+            routes.follow(&plan);
+            assert_eq!(*routes.set(), expected);
             assert_eq!(expected.len(), plan.len());
         }
     }

@@ -176,7 +176,7 @@ fn routes_keep_their_meaning() {
     });
     let routes = [route("10.97.0.1", &planned), route("fd97::1", &planned)];
     let mut followed = Routes::default();
-    let set = followed.follow(&routes.into());
+    followed.follow(&routes.into());
     let attributes = Arc::new(Attributes {
         multi_exit_disc: Some(7),
         local_pref: Some(200),
@@ -193,7 +193,10 @@ fn routes_keep_their_meaning() {
         prefix: Prefix::host(vip.parse().unwrap()),
         attributes: Arc::clone(&attributes),
     });
-    assert_eq!(*set, RouteSet::build(expected, &RouteSet::default()));
+    assert_eq!(
+        *followed.set(),
+        RouteSet::build(expected, &RouteSet::default())
+    );
 }
 
 #[test]
