@@ -11,7 +11,7 @@ use crate::tree;
 
 const PAGE: &str = "docs/rfc.md";
 /// Rooms whose tests have to stand on the page if their comment names a section.
-const ROOMS: &[&str] = &["speaker/bgp/"];
+const ROOMS: &[&str] = &["speaker/bgp/", "speaker/bfd/"];
 
 /// A row `| section | code | test's file | test |` below a heading `## RFC 4271`.
 #[derive(Debug, PartialEq, Eq)]

@@ -14,6 +14,7 @@ const PURE: &[(&str, &str)] = &[
     ("plan", "speaker/plan"),
     ("l2", "speaker/l2"),
     ("bgp", "speaker/bgp"),
+    ("bfd", "speaker/bfd"),
 ];
 
 /// What a pure crate may use besides other pure crates.
