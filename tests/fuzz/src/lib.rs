@@ -1,8 +1,9 @@
-//! What the fuzz targets share. Those of BGP have a module of their own.
+//! What the fuzz targets share. Those of BGP and BFD have modules of their own.
 //!
 //! Those of layer 2 share a segment that is watched. Everything that it puts out
 //! is compared with what it may put out, by a second, plain reading of the rules.
 
+pub mod bfd_session;
 pub mod frames;
 pub mod peer;
 pub mod script;
