@@ -31,7 +31,7 @@ pub(super) fn malformed(before: Counters, after: Counters) -> [(&'static str, u6
     ]
 }
 
-/// See the texts in [`Metrics::register`].
+/// What each stands for is told by the text that it is registered with.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
     up: Family<PeerLabels, Gauge>,
