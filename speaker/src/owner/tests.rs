@@ -293,7 +293,7 @@ fn probe(answer: plan::Answer) -> Event {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_has_just_booted_announces_with_the_first_good_answer_and_not_before() {
+async fn a_node_that_has_just_booted_announces_after_the_first_round_of_its_proxy_and_not_before() {
     let uptime = Some(Duration::from_secs(20));
     let mut rig = rig_with(plan::History::start(uptime, Instant::now().into_std()));
     for event in Objects::of(&["n1"]).lists() {
@@ -313,6 +313,11 @@ async fn a_node_that_has_just_booted_announces_with_the_first_good_answer_and_no
     advance(Duration::from_secs(1)).await;
     assert_eq!(rig.answered(), BTreeSet::new());
 
+    rig.events.send(probe(plan::Answer::Serving)).await.unwrap();
+    // It is read at the first of these, and counts from then on.
+    advance(Duration::from_secs(1)).await;
+    advance(Duration::from_secs(2)).await;
+    assert_eq!(rig.answered(), BTreeSet::new());
     let sent = Instant::now();
     rig.events.send(probe(plan::Answer::Serving)).await.unwrap();
     rig.plans.changed().await.unwrap();
@@ -349,6 +354,10 @@ async fn a_change_of_fitness_is_said_and_ordered_at_once_and_the_same_answer_is_
     for event in Objects::of(&["n1"]).lists() {
         rig.events.send(event).await.unwrap();
     }
+    rig.events.send(probe(plan::Answer::Serving)).await.unwrap();
+    // It is read at the first of these, and counts from then on.
+    advance(Duration::from_secs(1)).await;
+    advance(Duration::from_secs(2)).await;
     rig.events.send(probe(plan::Answer::Serving)).await.unwrap();
     rig.orders
         .wait_for(|order| order.period > eager)

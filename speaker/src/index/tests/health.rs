@@ -14,6 +14,8 @@ use crate::index::Event;
 use crate::prober::Probe;
 
 const SECOND: Duration = Duration::from_secs(1);
+/// Of a proxy after a boot.
+const FIRST_ROUND: Duration = Duration::from_secs(2);
 
 fn probe(answer: Answer) -> Event {
     let source = Source::Proxy;
@@ -139,6 +141,9 @@ fn after_a_boot_a_node_waits_for_its_proxy() {
         world.now += SECOND;
         assert!(!answers(&world.after(probe(answer))), "{answer:?}");
     }
+    world.read(probe(Answer::Serving));
+    assert!(!answers(&world.plan()), "its first round has only begun");
+    world.now += FIRST_ROUND;
     assert!(answers(&world.after(probe(Answer::Serving))));
 }
 
@@ -162,6 +167,8 @@ fn after_a_boot_nothing_counts_that_was_known_before_it() {
         objects.statuses = vec![judged("n1", earlier)];
         let mut world = booted(&objects);
         assert!(!answers(&world.plan()), "{earlier}");
+        world.read(probe(Answer::Serving));
+        world.now += FIRST_ROUND;
         world.read(probe(Answer::Serving));
         assert_eq!(world.index.facts().fitness, Fitness::Settling);
         assert!(answers(&world.plan()));
@@ -296,6 +303,8 @@ fn the_proxy_is_looked_for_at_this_nodes_own_addresses_and_often_while_something
     let order = world.index.order();
     let addresses: [std::net::IpAddr; 2] = ["10.99.0.11", "fd99::11"].map(|ip| ip.parse().unwrap());
     assert_eq!(order.addresses, addresses);
+    world.read(probe(Answer::Serving));
+    world.now += FIRST_ROUND;
     world.read(probe(Answer::Serving));
     assert!(world.index.order().period > order.period);
 }
