@@ -32,8 +32,22 @@ impl Lab {
             self.restart_clients()?;
         }
         self.restore_proxies()?;
+        self.forget_flows()?;
         self.last_reset = SystemTime::now();
         self.client_host().flush_neighbours()
+    }
+
+    /// The next scenario gives the same addresses to other pods: a flow whose port was used before
+    /// must not be sent where its predecessor went, nor to where a router has redirected it.
+    fn forget_flows(&self) -> Result<()> {
+        for node in self.nodes() {
+            node.run(&["conntrack", "-F"])?;
+        }
+        for family in ["-4", "-6"] {
+            let flush = ["ip", family, "route", "flush", "cache"];
+            self.client_host().run(&flush)?;
+        }
+        Ok(())
     }
 
     /// Put the network of a node back: eth0 up and plugged, its addresses and routes, no other
