@@ -62,6 +62,7 @@ pub fn speaker_config(
         l2_advertisements: config.l2_advertisements.clone(),
         bgp_advertisements: config.bgp_advertisements.clone(),
         bgp_peers: config.bgp_peers.clone(),
+        leaving: false,
     }
 }
 
@@ -109,6 +110,7 @@ impl TryFrom<&SpeakerConfigSpec> for SpeakerConfig {
                 &item.name
             })?,
             bgp_peers: read::<BGPPeer, _, _>(&spec.bgp_peers, |item| &item.name)?,
+            leaving: false,
         })
     }
 }

@@ -272,7 +272,7 @@ impl Driver {
         let from = from.ip().to_canonical();
         let of_peer = |running: &&Running| {
             let desired = running.desired.borrow();
-            desired.settings.passive && desired.settings.address == from
+            desired.settings.passive && desired.settings.remote.address() == Some(from)
         };
         match self.running.values().find(of_peer) {
             // One that comes while as many wait is closed: its peer tries again.

@@ -4,7 +4,10 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::{IpFamily, LabelSelector, Labels, PeerName, Uid};
+use crate::{
+    BfdProfile, GracefulRestart, GracefulShutdown, IpFamily, LabelSelector, Labels, PeerName,
+    Remote, Uid,
+};
 
 /// A BGPPeer: a router that speakers tell routes to, and from which nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +20,8 @@ pub struct BgpPeer {
     pub my_asn: u32,
     /// Which AS number it may have.
     pub peer_asn: PeerAsn,
-    /// Its address.
-    pub address: IpAddr,
+    /// Where it is.
+    pub remote: Remote,
     /// The TCP port that it listens on.
     pub port: u16,
     /// The address to speak from; the kernel's choice without one.
@@ -47,6 +50,14 @@ pub struct BgpPeer {
     pub address_families: Vec<IpFamily>,
     /// Whether it connects to us and we never to it.
     pub passive: bool,
+    /// How a dead path is noticed; only by the hold time without it.
+    pub bfd: Option<BfdProfile>,
+    /// Whether there is no session before BFD is up.
+    pub bfd_strict: bool,
+    /// What it does while the speaker restarts.
+    pub graceful_restart: GracefulRestart,
+    /// How it is led away from a node that leaves.
+    pub graceful_shutdown: GracefulShutdown,
     /// The VRF in whose table the session runs; the main one without it.
     pub vrf: Option<String>,
     /// What a reader must know to honour this item. A speaker that meets an unknown word does not

@@ -28,6 +28,8 @@ pub struct SpeakerConfig {
     pub bgp_advertisements: Vec<BgpAdvertisement>,
     /// The BGP peers, by name.
     pub bgp_peers: Vec<BgpPeer>,
+    /// Whether Seamark is being taken off the cluster, so that a speaker that ends does not come back.
+    pub leaving: bool,
 }
 
 /// What a speaker must know of a pool: how advertisements select it.

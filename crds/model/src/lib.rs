@@ -12,6 +12,8 @@ mod family;
 mod name;
 mod pool;
 mod range;
+mod remote;
+mod resilience;
 mod selector;
 mod service;
 
@@ -23,9 +25,13 @@ pub use class::LoadBalancerClasses;
 pub use community::{Community, CommunityError};
 pub use config::{Config, SpeakerConfig, SpeakerPool};
 pub use family::IpFamily;
-pub use name::{AdvertisementName, InterfaceName, NodeName, PeerName, PoolName, ServiceKey, Uid};
+pub use name::{
+    AdvertisementName, BfdProfileName, InterfaceName, NodeName, PeerName, PoolName, ServiceKey, Uid,
+};
 pub use pool::{Pool, ServiceAllocation};
 pub use range::{AddressRange, RangeError};
+pub use remote::{Cidr, Remote};
+pub use resilience::{BfdProfile, GracefulRestart, GracefulShutdown};
 pub use selector::{LabelSelector, Labels, Operator, Requirement};
 pub use service::{
     ExternalTrafficPolicy, InvalidRequest, IpFamilyPolicy, RequestedAddresses, ServiceRequest,

@@ -48,6 +48,10 @@ name! {
     PeerName
 }
 name! {
+    /// `metadata.name` of a BFDProfile.
+    BfdProfileName
+}
+name! {
     /// Name of a network interface, as netlink shows it.
     InterfaceName
 }

@@ -3,7 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use model::{BgpPeer, IpFamily, PasswordKey, PeerAsn, PeerName, Role, Uid};
+use model::{
+    BgpPeer, GracefulRestart, GracefulShutdown, IpFamily, PasswordKey, PeerAsn, PeerName, Remote,
+    Role, Uid,
+};
 
 use super::{Report, name_of};
 use crate::bgp_peer::{BGPPeer, BGPPeerSpec, MAX_PREFIXES, PasswordSecretRef};
@@ -40,7 +43,7 @@ pub(super) fn bgp_peer(object: &BGPPeer, report: &mut Report) -> BgpPeer {
     BgpPeer {
         my_asn: my_asn.unwrap_or_default(),
         peer_asn: asn.unwrap_or(PeerAsn::External),
-        address,
+        remote: Remote::Address(address),
         port: report
             .take("spec.peerPort", number(spec.peer_port, 1, u16::MAX))
             .unwrap_or_default(),
@@ -62,6 +65,10 @@ pub(super) fn bgp_peer(object: &BGPPeer, report: &mut Report) -> BgpPeer {
             .unwrap_or_default(),
         address_families: families(&spec.address_families, report),
         passive: spec.passive,
+        bfd: None,
+        bfd_strict: false,
+        graceful_restart: GracefulRestart::default(),
+        graceful_shutdown: GracefulShutdown::default(),
         vrf: vrf.and_then(|text| report.take("spec.vrf", read_vrf(text))),
         requires: Vec::new(),
         uid: object.metadata.uid.clone().map(Uid::new),

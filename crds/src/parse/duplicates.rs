@@ -39,7 +39,7 @@ pub(super) fn settle(mut candidates: Vec<Candidate>) -> (Vec<BgpPeer>, Vec<Inval
 
 /// Whether a node could have to speak to both, which are one to it.
 fn is_same(a: &BgpPeer, b: &BgpPeer) -> bool {
-    (a.address, a.port, &a.vrf) == (b.address, b.port, &b.vrf)
+    (&a.remote, a.port, &a.vrf) == (&b.remote, b.port, &b.vrf)
         && overlap(&a.node_selectors, &b.node_selectors)
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{
-    AdvertisementName, BgpAdvertisement, BgpAttributes, BgpPeer, Community, PasswordKey, PeerAsn,
-    PeerName, PoolName, Uid,
+    AdvertisementName, BgpAdvertisement, BgpAttributes, BgpPeer, Community, GracefulRestart,
+    GracefulShutdown, PasswordKey, PeerAsn, PeerName, PoolName, Remote, Uid,
 };
 
 use super::{from_selectors, to_selectors};
@@ -28,7 +28,7 @@ impl From<&BgpPeer> for SpeakerConfigBgpPeer {
             my_asn: i64::from(peer.my_asn),
             peer_asn,
             dynamic_asn,
-            peer_address: peer.address.to_string(),
+            peer_address: peer.remote.to_string(),
             peer_port: i64::from(peer.port),
             source_address: peer.source_address.as_ref().map(IpAddr::to_string),
             router_id: peer.router_id.as_ref().map(Ipv4Addr::to_string),
@@ -66,7 +66,7 @@ impl TryFrom<&SpeakerConfigBgpPeer> for BgpPeer {
             uid: item.uid.clone().map(Uid::new),
             my_asn: number(item.my_asn, 1, u32::MAX)?,
             peer_asn: peer_asn(item)?,
-            address: address(&item.peer_address)?,
+            remote: Remote::Address(address(&item.peer_address)?),
             port: number(item.peer_port, 1, u16::MAX)?,
             source_address: item.source_address.as_deref().map(address).transpose()?,
             router_id: item.router_id.as_deref().map(router_id).transpose()?,
@@ -81,6 +81,10 @@ impl TryFrom<&SpeakerConfigBgpPeer> for BgpPeer {
             max_prefixes: number(item.max_prefixes, 1, u32::MAX)?,
             address_families: families.collect::<Result<_, _>>()?,
             passive: item.passive,
+            bfd: None,
+            bfd_strict: false,
+            graceful_restart: GracefulRestart::default(),
+            graceful_shutdown: GracefulShutdown::default(),
             vrf: item.vrf.clone(),
             requires: item.requires.clone(),
         })

@@ -93,6 +93,7 @@ fn facts(bgp: Vec<BgpAdvertisement>, layer2: Vec<L2Advertisement>) -> Snapshot {
         l2_advertisements: layer2,
         bgp_advertisements: bgp,
         bgp_peers: PEERS.map(peer).to_vec(),
+        leaving: false,
     }));
     snapshot.interfaces = vec![eth0()];
     for number in 0..SERVICES {
@@ -165,7 +166,7 @@ fn peer(name: &str) -> BgpPeer {
         uid: None,
         my_asn: 64_512,
         peer_asn: PeerAsn::External,
-        address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        remote: model::Remote::Address(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
         port: 179,
         source_address: None,
         router_id: None,
@@ -180,6 +181,10 @@ fn peer(name: &str) -> BgpPeer {
         max_prefixes: 10_000,
         address_families: IpFamily::ALL.to_vec(),
         passive: false,
+        bfd: None,
+        bfd_strict: false,
+        graceful_restart: model::GracefulRestart::default(),
+        graceful_shutdown: model::GracefulShutdown::default(),
         vrf: None,
         requires: Vec::new(),
     }

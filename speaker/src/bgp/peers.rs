@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bgp::RouterId;
 use model::{BgpPeer, NodeName, Password, PeerName, SpeakerConfig};
-use plan::{Interface, Plan};
+use plan::{Interface, NextHops, Plan};
 
 use super::{Desired, Peers, Secret};
 
@@ -22,10 +22,14 @@ pub(crate) fn peers(
     let all = plan.bgp.iter().filter_map(|(name, routes)| {
         let known = config.bgp_peers.iter().find(|peer| peer.name == *name);
         let settings = known.or_else(|| before.get(name).map(|peer| &peer.settings))?;
+        let next_hops = match settings.remote.address() {
+            Some(address) => plan::next_hops(interfaces, address, settings.source_address),
+            None => NextHops::default(),
+        };
         let desired = Desired {
             secret: secret(settings, passwords),
             router_id,
-            next_hops: plan::next_hops(interfaces, settings.address, settings.source_address),
+            next_hops,
             settings: settings.clone(),
             routes: Arc::clone(routes),
         };

@@ -27,6 +27,9 @@ pub(super) struct Transport {
 /// Why no session with a peer can be tried.
 #[derive(Debug, Error)]
 pub(super) enum Unfit {
+    /// Nobody has been heard where it should be.
+    #[error("its address is not known yet")]
+    NoAddress,
     /// Rather no session than one without its password.
     #[error(
         "its password has not been read: see the conditions of the BGPPeer, and that the speaker \
@@ -44,6 +47,7 @@ pub(super) enum Unfit {
 impl Transport {
     pub(super) fn of(desired: &Desired) -> Result<Self, Unfit> {
         let peer = &desired.settings;
+        let address = peer.remote.address().ok_or(Unfit::NoAddress)?;
         let md5 = match &desired.secret {
             Secret::None => None,
             Secret::Missing => return Err(Unfit::PasswordMissing),
@@ -53,7 +57,7 @@ impl Transport {
         };
         let device = |name: &String| Device::new(name).ok_or_else(|| Unfit::Device(name.clone()));
         Ok(Self {
-            remote: SocketAddr::new(peer.address, peer.port),
+            remote: SocketAddr::new(address, peer.port),
             source: peer.source_address,
             options: Options {
                 hops: hops(peer),
