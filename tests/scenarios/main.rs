@@ -37,6 +37,7 @@ mod release;
 mod requests;
 mod restart;
 mod routers;
+mod routers_bfd;
 mod serving;
 mod told;
 mod untouched;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         release::scenarios(),
         restart::scenarios(),
         routers::scenarios(),
+        routers_bfd::scenarios(),
         serving::scenarios(),
         untouched::scenarios(),
         wire::scenarios(),

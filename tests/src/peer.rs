@@ -8,6 +8,7 @@
 //!
 //! [`stub::Stub`] is a peer that behaves as no router should.
 
+mod bfd;
 mod bird;
 mod config;
 mod frr;
@@ -26,6 +27,7 @@ use anyhow::{Context, Result, ensure};
 use crate::eventually;
 use crate::host::Host;
 
+pub use bfd::{Bfd, BfdSession, GracefulRestart};
 pub use bird::Bird;
 pub use config::{Announced, Config, Distance, Families, Imports, Peer};
 pub use frr::Frr;
@@ -51,6 +53,9 @@ pub trait Router: Debug {
     /// All its sessions, by the peer's address.
     fn sessions(&self) -> Result<BTreeMap<IpAddr, Session>>;
 
+    /// All its BFD sessions, by the peer's address; none where it speaks none.
+    fn bfd_sessions(&self) -> Result<BTreeMap<IpAddr, BfdSession>>;
+
     /// All routes of a family that it holds, with every path to them: `10.97.0.1/32` …
     fn routes(&self, is_v4: bool) -> Result<BTreeMap<String, Vec<Path>>>;
 
@@ -74,6 +79,17 @@ pub trait Router: Debug {
             .get(&peer)
             .cloned()
             .with_context(|| format!("no session with {peer}, only with {known:?}"))
+    }
+
+    /// Wait until BFD with a peer is up.
+    fn wait_bfd_up(&self, peer: IpAddr, timeout: Duration) -> Result<BfdSession> {
+        let what = format!("{:?} has BFD with {peer} up", self.program());
+        eventually(timeout, &what, || {
+            let mut sessions = self.bfd_sessions()?;
+            let session = sessions.remove(&peer).context("it has no session")?;
+            ensure!(session.is_up(), "it is {session:?}");
+            Ok(session)
+        })
     }
 
     /// All paths to a prefix.

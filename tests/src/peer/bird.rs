@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 use nix::sys::signal::Signal;
 
 use super::instance::Instance;
-use super::{Config, Path, Program, Router, Session};
+use super::{BfdSession, Config, GracefulRestart, Path, Program, Router, Session};
 use crate::eventually;
 use crate::host::Host;
 
@@ -21,6 +21,10 @@ const START_TIME: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct Bird {
     instance: Instance,
+    speaks_bfd: bool,
+    graceful_restart: GracefulRestart,
+    /// It ran before.
+    has_run: bool,
 }
 
 impl Bird {
@@ -28,7 +32,12 @@ impl Bird {
     pub fn start(host: &Host, config: &Config) -> Result<Self> {
         let instance = Instance::new(host)?;
         instance.write("bird.conf", &text::bird(config)?)?;
-        let mut router = Self { instance };
+        let mut router = Self {
+            instance,
+            speaks_bfd: speaks_bfd(config),
+            graceful_restart: config.graceful_restart,
+            has_run: false,
+        };
         router.spawn()?;
         Ok(router)
     }
@@ -39,7 +48,8 @@ impl Bird {
     }
 
     /// Do as this says instead, without ending sessions that stay as they are.
-    pub fn configure(&self, config: &Config) -> Result<()> {
+    pub fn configure(&mut self, config: &Config) -> Result<()> {
+        self.speaks_bfd = speaks_bfd(config);
         self.instance.write("bird.conf", &text::bird(config)?)?;
         let said = self.show("configure")?;
         ensure!(said.contains("Reconfigur"), "it says {said}");
@@ -47,7 +57,7 @@ impl Bird {
     }
 
     /// What a birdc command shows.
-    fn show(&self, command: &str) -> Result<String> {
+    pub fn show(&self, command: &str) -> Result<String> {
         let socket = self.instance.path("bird.ctl");
         let mut all = vec!["birdc", "-s", &socket];
         all.extend(command.split(' '));
@@ -57,7 +67,13 @@ impl Bird {
     fn spawn(&mut self) -> Result<()> {
         let [conf, socket, pid] =
             ["bird.conf", "bird.ctl", "bird.pid"].map(|name| self.instance.path(name));
-        let command = ["bird", "-f", "-c", &conf, "-s", &socket, "-P", &pid];
+        let mut command = vec!["bird", "-f", "-c", &conf, "-s", &socket, "-P", &pid];
+        if std::mem::replace(&mut self.has_run, true)
+            && self.graceful_restart == GracefulRestart::Full
+        {
+            // It goes on with what the kernel holds of it.
+            command.push("-R");
+        }
         self.instance.spawn(&command)?;
         eventually(START_TIME, "BIRD answers", || {
             self.instance.expect_running()?;
@@ -66,6 +82,10 @@ impl Bird {
             Ok(())
         })
     }
+}
+
+fn speaks_bfd(config: &Config) -> bool {
+    config.peers.iter().any(|peer| peer.bfd.is_some())
 }
 
 impl Router for Bird {
@@ -79,6 +99,13 @@ impl Router for Bird {
 
     fn sessions(&self) -> Result<BTreeMap<IpAddr, Session>> {
         shown::sessions(&self.show("show protocols all")?)
+    }
+
+    fn bfd_sessions(&self) -> Result<BTreeMap<IpAddr, BfdSession>> {
+        if !self.speaks_bfd {
+            return Ok(BTreeMap::new());
+        }
+        shown::bfd_sessions(&self.show("show bfd sessions")?)
     }
 
     fn routes(&self, is_v4: bool) -> Result<BTreeMap<String, Vec<Path>>> {

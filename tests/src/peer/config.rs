@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::bfd::{Bfd, GracefulRestart};
+
 /// One router: one process of one program in one host.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -14,6 +16,7 @@ pub struct Config {
     /// Tells its peers nothing.
     pub(super) is_silent: bool,
     pub(super) max_paths: u8,
+    pub(super) graceful_restart: GracefulRestart,
 }
 
 /// A peer of the router.
@@ -29,6 +32,7 @@ pub struct Peer {
     pub(super) max_prefixes: Option<u32>,
     pub(super) is_passive: bool,
     pub(super) speaks_four_octets: bool,
+    pub(super) bfd: Option<Bfd>,
 }
 
 /// Which address a peer has.
@@ -98,6 +102,7 @@ impl Config {
             imports: Imports::All,
             is_silent: false,
             max_paths: 16,
+            graceful_restart: GracefulRestart::Helper,
         }
     }
 
@@ -143,6 +148,13 @@ impl Config {
         self
     }
 
+    /// Doing this about graceful restart; a helper's part unless it is said.
+    #[must_use]
+    pub fn graceful_restart(mut self, what: GracefulRestart) -> Self {
+        self.graceful_restart = what;
+        self
+    }
+
     /// The prefixes it announces in one family.
     pub(super) fn announced_in(&self, is_v4: bool) -> impl Iterator<Item = &Announced> {
         self.announced
@@ -177,6 +189,7 @@ impl Peer {
             max_prefixes: None,
             is_passive: false,
             speaks_four_octets: true,
+            bfd: None,
         }
     }
 
@@ -234,6 +247,13 @@ impl Peer {
     #[must_use]
     pub fn two_octet_asns(mut self) -> Self {
         self.speaks_four_octets = false;
+        self
+    }
+
+    /// Watched by BFD. FRR and BIRD can do that.
+    #[must_use]
+    pub fn bfd(mut self, bfd: Bfd) -> Self {
+        self.bfd = Some(bfd);
         self
     }
 

@@ -1,4 +1,4 @@
-//! FRR: zebra and bgpd, without systemd and without anything outside the run's folder.
+//! FRR: zebra, bgpd and, where a peer is watched, bfdd, without systemd and without anything outside the run's folder.
 
 mod text;
 
@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::instance::Instance;
-use super::{Capability, Config, Path, Program, Router, Session};
+use super::{BfdSession, Capability, Config, GracefulRestart, Path, Program, Router, Session};
 use crate::eventually;
 use crate::host::Host;
 
@@ -45,6 +45,11 @@ impl Frr {
         text::bgpd(config)
     }
 
+    /// The `bfdd.conf` that says this.
+    pub fn bfd_file(config: &Config) -> Result<String> {
+        text::bfdd(config)
+    }
+
     /// What a command of vtysh shows of bgpd.
     pub fn show(&self, command: &str) -> Result<String> {
         self.vtysh(&[command])
@@ -55,6 +60,11 @@ impl Frr {
         let change = text::change(&self.config, config)?;
         let lines: Vec<&str> = change.lines().collect();
         self.enter(&lines)?;
+        if self.speaks_bfd() {
+            let profiles = text::bfdd(config)?;
+            let lines: Vec<&str> = profiles.lines().collect();
+            self.enter_bfd(&lines)?;
+        }
         self.config = config.clone();
         Ok(())
     }
@@ -63,6 +73,17 @@ impl Frr {
     pub fn enter(&self, lines: &[&str]) -> Result<()> {
         self.vtysh(&[&["configure terminal"], lines].concat())
             .map(drop)
+    }
+
+    /// What a command of vtysh shows of bfdd.
+    pub fn show_bfd(&self, command: &str) -> Result<String> {
+        vtysh(&self.instance, "bfdd", &[command])
+    }
+
+    /// Lines of bfdd's configuration, as a person enters them.
+    pub fn enter_bfd(&self, lines: &[&str]) -> Result<()> {
+        let all = [&["configure terminal"], lines].concat();
+        vtysh(&self.instance, "bfdd", &all).map(drop)
     }
 
     /// Ask all peers to tell all again (RFC 2918).
@@ -76,12 +97,26 @@ impl Frr {
         let instance = &mut self.instance;
         instance.write("zebra.conf", "ip nht resolve-via-default\n")?;
         instance.write("bgpd.conf", &text::bgpd(&self.config)?)?;
+        instance.write("bfdd.conf", &text::bfdd(&self.config)?)?;
         instance.write("vtysh.conf", "service integrated-vtysh-config\n")?;
         // Root is no member of the group to which the daemons give their sockets.
         instance.give_to(USER)?;
         // A big netlink buffer, as Debian's own units ask for.
-        self.start_daemon("zebra", &["-s", "90000000"])?;
+        let mut zebra = vec!["-s", "90000000"];
+        if self.config.graceful_restart == GracefulRestart::Full {
+            // For so many seconds it leaves what the zebra before had told the kernel.
+            zebra.extend(["-K", "30"]);
+        }
+        self.start_daemon("zebra", &zebra)?;
+        if self.speaks_bfd() {
+            let control = self.instance.path("bfdd.sock");
+            self.start_daemon("bfdd", &["--bfdctl", &control])?;
+        }
         self.start_daemon("bgpd", &[])
+    }
+
+    fn speaks_bfd(&self) -> bool {
+        self.config.peers.iter().any(|peer| peer.bfd.is_some())
     }
 
     /// Start one daemon, with its sockets in the router's folder, and wait for its answer.
@@ -132,6 +167,20 @@ impl Router for Frr {
             }
         }
         Ok(sessions)
+    }
+
+    fn bfd_sessions(&self) -> Result<BTreeMap<IpAddr, BfdSession>> {
+        if !self.speaks_bfd() {
+            return Ok(BTreeMap::new());
+        }
+        let said = self.show_bfd("show bfd peers json")?;
+        let all: Value = serde_json::from_str(&said).context("bfdd shows no JSON")?;
+        let all = all.as_array().context("the BFD peers are no list")?;
+        let sessions = all.iter().filter_map(|shown| {
+            let address = shown["peer"].as_str()?.parse().ok()?;
+            Some((address, bfd_session(shown)))
+        });
+        Ok(sessions.collect())
     }
 
     fn routes(&self, is_v4: bool) -> Result<BTreeMap<String, Vec<Path>>> {
@@ -196,6 +245,19 @@ fn session(neighbor: &Value) -> Session {
         times_established: number(&neighbor["connectionsEstablished"]),
         updates_received: number(&neighbor["messageStats"]["updatesRecv"]),
         last_error: text("lastNotificationReason").or_else(|| text("lastResetDueTo")),
+    }
+}
+
+/// FRR shows both sides' numbers, and not what it makes of them (RFC 5880 §6.8.4).
+fn bfd_session(shown: &Value) -> BfdSession {
+    let number = |field: &str| shown[field].as_u64().unwrap_or_default();
+    let multiplier = number("remote-detect-multiplier");
+    let expected = number("receive-interval").max(number("remote-transmit-interval"));
+    let sent = number("transmit-interval").max(number("remote-receive-interval"));
+    BfdSession {
+        state: shown["status"].as_str().unwrap_or_default().to_owned(),
+        interval: Duration::from_millis(sent),
+        detection_time: Duration::from_millis(multiplier * expected),
     }
 }
 

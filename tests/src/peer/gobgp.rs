@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::config::Announced;
 use super::instance::Instance;
-use super::{Config, Path, Program, Router, Session};
+use super::{BfdSession, Config, Path, Program, Router, Session};
 use crate::eventually;
 use crate::host::Host;
 
@@ -109,6 +109,10 @@ impl Router for GoBgp {
 
     fn sessions(&self) -> Result<BTreeMap<IpAddr, Session>> {
         shown::sessions(&self.json(&["neighbor"])?)
+    }
+
+    fn bfd_sessions(&self) -> Result<BTreeMap<IpAddr, BfdSession>> {
+        Ok(BTreeMap::new())
     }
 
     fn routes(&self, is_v4: bool) -> Result<BTreeMap<String, Vec<Path>>> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::super::{Capability, Path, Session};
+use super::super::{BfdSession, Capability, Path, Session};
 
 /// The sessions in `show protocols all`, by the peer's address.
 pub(super) fn sessions(text: &str) -> Result<BTreeMap<IpAddr, Session>> {
@@ -17,6 +17,30 @@ pub(super) fn sessions(text: &str) -> Result<BTreeMap<IpAddr, Session>> {
             let address = address.split('%').next().unwrap_or_default();
             sessions.insert(address.parse()?, session(&block)?);
         }
+    }
+    Ok(sessions)
+}
+
+/// The sessions in `show bfd sessions`: a table of peers, each with interface, state, time, interval
+/// and timeout in seconds.
+pub(super) fn bfd_sessions(text: &str) -> Result<BTreeMap<IpAddr, BfdSession>> {
+    let mut sessions = BTreeMap::new();
+    for line in text.lines() {
+        let cells: Vec<&str> = line.split_whitespace().collect();
+        let [address, _, state, .., interval, timeout] = cells.as_slice() else {
+            continue;
+        };
+        let Ok(address) = address.parse() else {
+            continue;
+        };
+        let seconds =
+            |cell: &str| Ok::<_, anyhow::Error>(Duration::try_from_secs_f64(cell.parse()?)?);
+        let session = BfdSession {
+            state: (*state).to_owned(),
+            interval: seconds(interval)?,
+            detection_time: seconds(timeout)?,
+        };
+        sessions.insert(address, session);
     }
     Ok(sessions)
 }

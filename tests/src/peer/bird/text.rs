@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::super::config::{Announced, Config, Distance, Imports, Peer, Remote};
+use super::super::{Bfd, GracefulRestart};
 
 /// A whole `bird.conf`.
 pub(super) fn bird(config: &Config) -> Result<String> {
@@ -26,10 +27,31 @@ pub(super) fn bird(config: &Config) -> Result<String> {
         }
         text.push_str("}\n");
     }
+    bfd(&mut text, config)?;
     for (index, peer) in config.peers.iter().enumerate() {
         protocol(&mut text, index, peer, config)?;
     }
     Ok(text)
+}
+
+/// BIRD has one set of intervals for an interface, and one for all that is further away.
+fn bfd(text: &mut String, config: &Config) -> Result<()> {
+    let mut all = config.peers.iter().filter_map(|peer| peer.bfd);
+    let Some(first) = all.next() else {
+        return Ok(());
+    };
+    let same = |one: &Bfd| (one.interval, one.multiplier) == (first.interval, first.multiplier);
+    ensure!(
+        all.all(|one| same(&one)),
+        "BIRD's peers share their intervals"
+    );
+    let (interval, multiplier) = (first.milliseconds(), first.multiplier);
+    let times = format!("interval {interval} ms; multiplier {multiplier};");
+    writeln!(
+        text,
+        "protocol bfd bfd1 {{\n  interface \"*\" {{ {times} }};\n  multihop {{ {times} }};\n}}"
+    )?;
+    Ok(())
 }
 
 /// A route of its own, with what it is announced with.
@@ -81,6 +103,19 @@ fn protocol(text: &mut String, index: usize, peer: &Peer, config: &Config) -> Re
     if let Some(password) = &peer.password {
         writeln!(text, "  password \"{password}\";")?;
     }
+    if let Some(bfd) = &peer.bfd {
+        let word = if bfd.waits_for_control_plane {
+            "graceful"
+        } else {
+            "on"
+        };
+        writeln!(text, "  bfd {word};")?;
+    }
+    text.push_str(match config.graceful_restart {
+        GracefulRestart::Off => "  graceful restart off;\n",
+        GracefulRestart::Helper => "",
+        GracefulRestart::Full => "  graceful restart on;\n",
+    });
     if peer.is_passive && matches!(peer.remote, Remote::Address(_)) {
         text.push_str("  passive on;\n");
     }
@@ -97,11 +132,14 @@ fn protocol(text: &mut String, index: usize, peer: &Peer, config: &Config) -> Re
     Ok(())
 }
 
+/// What BIRD does not do of itself: RFC 8326 §4.2, a route that is about to go is the last choice.
+const GRACEFUL_SHUTDOWN: &str = "if (65535, 0) ~ bgp_community then bgp_local_pref = 0;";
+
 /// What crosses a session in one family. The next hop of what is announced is written out: on a
 /// session of the other family there is none that BIRD could choose itself.
 fn channel(text: &mut String, name: &str, is_v4: bool, peer: &Peer, config: &Config) -> Result<()> {
     let import = match &config.imports {
-        Imports::All => "all".to_owned(),
+        Imports::All => format!("filter {{\n      {GRACEFUL_SHUTDOWN}\n      accept;\n    }}"),
         Imports::Within(prefixes) => {
             let own: Vec<String> = prefixes
                 .iter()
@@ -111,17 +149,21 @@ fn channel(text: &mut String, name: &str, is_v4: bool, peer: &Peer, config: &Con
             if own.is_empty() {
                 "none".to_owned()
             } else {
-                format!("where net ~ [ {} ]", own.join(", "))
+                let own = own.join(", ");
+                format!(
+                    "filter {{\n      {GRACEFUL_SHUTDOWN}\n      \
+                     if net ~ [ {own} ] then accept;\n      reject;\n    }}"
+                )
             }
         }
     };
     let next_hop = config.announced_in(is_v4).next();
     let next_hop = next_hop
-        .map(|one| format!("next hop address {}; ", one.next_hop))
+        .map(|one| format!("    next hop address {};\n", one.next_hop))
         .unwrap_or_default();
     let limit = peer
         .max_prefixes
-        .map(|limit| format!("receive limit {limit} action disable; "))
+        .map(|limit| format!("    receive limit {limit} action disable;\n"))
         .unwrap_or_default();
     let export = if config.is_silent {
         "none"
@@ -130,7 +172,7 @@ fn channel(text: &mut String, name: &str, is_v4: bool, peer: &Peer, config: &Con
     };
     writeln!(
         text,
-        "  {name} {{ import {import}; export {export}; {next_hop}{limit}}};"
+        "  {name} {{\n    import {import};\n    export {export};\n{next_hop}{limit}  }};"
     )?;
     Ok(())
 }

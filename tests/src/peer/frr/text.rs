@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Result, ensure};
 
+use super::super::GracefulRestart;
 use super::super::config::{Announced, Config, Distance, Imports, Peer, Remote};
 
 /// A whole `bgpd.conf`.
@@ -28,11 +29,31 @@ pub(super) fn bgpd(config: &Config) -> Result<String> {
          \x20bgp bestpath as-path multipath-relax\n bgp listen limit 500",
         config.asn, config.router_id
     )?;
+    text.push_str(match config.graceful_restart {
+        GracefulRestart::Off => " bgp graceful-restart-disable\n",
+        GracefulRestart::Helper => "",
+        GracefulRestart::Full => " bgp graceful-restart\n bgp graceful-restart preserve-fw-state\n",
+    });
     for peer in &config.peers {
         neighbor(&mut text, peer)?;
     }
     for is_v4 in [true, false] {
         family(&mut text, config, is_v4)?;
+    }
+    Ok(text)
+}
+
+/// A whole `bfdd.conf`: the profiles that peers name.
+pub(super) fn bfdd(config: &Config) -> Result<String> {
+    let mut text = String::new();
+    for bfd in config.peers.iter().filter_map(|peer| peer.bfd) {
+        let (interval, multiplier) = (bfd.milliseconds(), bfd.multiplier);
+        writeln!(
+            text,
+            "bfd\n profile {}\n  transmit-interval {interval}\n  receive-interval {interval}\n\
+             \x20 detect-multiplier {multiplier}\n exit\nexit",
+            bfd.profile()
+        )?;
     }
     Ok(text)
 }
@@ -138,6 +159,12 @@ fn neighbor(text: &mut String, peer: &Peer) -> Result<()> {
         Distance::Direct => {}
         Distance::Multihop(hops) => writeln!(text, " neighbor {name} ebgp-multihop {hops}")?,
         Distance::Secured(hops) => writeln!(text, " neighbor {name} ttl-security hops {hops}")?,
+    }
+    if let Some(bfd) = peer.bfd {
+        writeln!(text, " neighbor {name} bfd profile {}", bfd.profile())?;
+        if bfd.waits_for_control_plane {
+            writeln!(text, " neighbor {name} bfd check-control-plane-failure")?;
+        }
     }
     if let Some(source) = peer.source {
         writeln!(text, " neighbor {name} update-source {source}")?;
