@@ -5,6 +5,7 @@
 //!  L2Advertisement  ─┤
 //!  BGPAdvertisement ─┼──────▶ model::Config ──────────────▶ model::… ◀──────▶ SpeakerConfig
 //!  BGPPeer          ─┤
+//!  BFDProfile       ─┤
 //!  Community        ─┴──────▶ Vec<Invalid>: what to say on the objects that cause it
 //!  IPAllocation     ◀───────▶ model::Allocation
 //! ```
@@ -14,6 +15,7 @@
 //! list; [`parse`] then refuses it by name.
 
 mod address;
+mod bfd_profile;
 mod bgp_advertisement;
 mod bgp_peer;
 mod community;
@@ -32,8 +34,11 @@ mod speaker_config;
 mod speaker_status;
 mod time;
 
+pub use bfd_profile::{BFDProfile, BFDProfileSpec, BFDProfileStatus};
 pub use bgp_advertisement::{BGPAdvertisement, BGPAdvertisementSpec, BGPAdvertisementStatus};
-pub use bgp_peer::{BGPPeer, BGPPeerSpec, BGPPeerStatus, PasswordSecretRef};
+pub use bgp_peer::{
+    BGPPeer, BGPPeerSpec, BGPPeerStatus, GracefulRestart, GracefulShutdown, PasswordSecretRef,
+};
 pub use community::{Community, CommunitySpec, CommunityStatus, NamedCommunity};
 pub use ip_address_pool::{
     IPAddressPool, IPAddressPoolSpec, IPAddressPoolStatus, ServiceAllocation,
@@ -47,13 +52,17 @@ pub use ledger::{ReadAllocationError, entry_name};
 pub use manifest::{Manifest, RenderManifestError, manifests};
 pub use parse::{Last, Objects, Parsed, parse};
 pub use password_secret::{PasswordSecret, PasswordValue, SPEAKER_SECRET_NAME};
-pub use problem::{BgpProblem, Invalid, ObjectRef, PasswordProblem, Problem, Severity};
+pub use problem::{
+    BfdProfileProblem, BgpProblem, Invalid, ObjectRef, PasswordProblem, Problem, Severity,
+};
 pub use settled::{ReadSpeakerConfigError, fits, speaker_config};
 pub use speaker_config::{
-    SPEAKER_CONFIG_NAME, SpeakerConfig, SpeakerConfigBgpAdvertisement, SpeakerConfigBgpPeer,
-    SpeakerConfigL2Advertisement, SpeakerConfigPool, SpeakerConfigSpec, SpeakerConfigStatus,
+    SPEAKER_CONFIG_NAME, SpeakerConfig, SpeakerConfigBfd, SpeakerConfigBgpAdvertisement,
+    SpeakerConfigBgpPeer, SpeakerConfigL2Advertisement, SpeakerConfigPool, SpeakerConfigSpec,
+    SpeakerConfigStatus,
 };
 pub use speaker_status::{
-    MAX_INTERFACES, MAX_SESSIONS, PROXY_HEALTHY, SessionState, SpeakerInterface, SpeakerSession,
-    SpeakerStatus, SpeakerStatusSpec, SpeakerStatusStatus, WithheldCount,
+    BfdState, MAX_INTERFACES, MAX_SESSIONS, PROXY_HEALTHY, SessionState, SpeakerBfd,
+    SpeakerInterface, SpeakerSession, SpeakerStatus, SpeakerStatusSpec, SpeakerStatusStatus,
+    WithheldCount,
 };

@@ -7,7 +7,7 @@ use kube::CustomResourceExt;
 use serde_json::Value;
 
 use crate::{
-    BGPAdvertisement, BGPPeer, Community, IPAddressPool, IPAllocation, L2Advertisement,
+    BFDProfile, BGPAdvertisement, BGPPeer, Community, IPAddressPool, IPAllocation, L2Advertisement,
     SpeakerConfig, SpeakerStatus,
 };
 
@@ -33,6 +33,7 @@ pub struct RenderManifestError {
 /// The definitions of all kinds.
 pub fn manifests() -> Result<Vec<Manifest>, RenderManifestError> {
     let definitions = [
+        BFDProfile::crd(),
         BGPAdvertisement::crd(),
         BGPPeer::crd(),
         Community::crd(),

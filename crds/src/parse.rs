@@ -7,6 +7,8 @@ mod duplicates;
 mod l2_advertisement;
 mod overlap;
 mod pool;
+mod remote;
+mod resilience;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use model::{AdvertisementName, BgpAdvertisement, Config, L2Advertisement, PeerName};
 
+use crate::bfd_profile::BFDProfile;
 use crate::bgp_advertisement::BGPAdvertisement;
 use crate::bgp_peer::BGPPeer;
 use crate::community::Community;
@@ -22,8 +25,12 @@ use crate::l2_advertisement::L2Advertisement as L2AdvertisementObject;
 use crate::label_selector::LabelSelector;
 use crate::problem::{Invalid, ObjectRef, Problem, Severity};
 
+use resilience::Profiles;
+
 pub(crate) use bgp_peer::{number, read_dynamic_asn, read_family, read_role, role_word};
 pub(crate) use l2_advertisement::preferred_node_selector;
+pub(crate) use remote::{Written, read_remote};
+pub(crate) use resilience::{bfd_budget, interval, minimum_ttl, multiplier, restart_time, wait};
 
 /// All configuration objects.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +43,8 @@ pub struct Objects<'a> {
     pub bgp_advertisements: Vec<&'a BGPAdvertisement>,
     /// The BGP peers.
     pub bgp_peers: Vec<&'a BGPPeer>,
+    /// The BFD profiles.
+    pub bfd_profiles: Vec<&'a BFDProfile>,
     /// The names for communities.
     pub communities: Vec<&'a Community>,
 }
@@ -65,6 +74,7 @@ pub struct Parsed {
 ///
 /// An advertisement or a peer that is refused stays in force as `last` has it: a mistake in it must
 /// not withdraw what it speaks for. A refused pool gives nothing new, and keeps nothing of `last`.
+/// A peer whose BFDProfile is missing or refused is in force only with the values that `last` has.
 ///
 /// What several objects must agree on is settled by their age, then by their names: the older
 /// one wins. Only what several pools must agree on (overlaps) is found where addresses are given
@@ -89,17 +99,20 @@ pub fn parse(objects: &Objects<'_>, last: &Last) -> Parsed {
     }
     let order = |a: &L2Advertisement, b: &L2Advertisement| a.name.cmp(&b.name);
     parsed.config.l2_advertisements.sort_by(order);
-    parsed.bgp_peers(&objects.bgp_peers, last);
+    let profiles = Profiles::read(&objects.bfd_profiles, &mut parsed);
+    parsed.bgp_peers(&objects.bgp_peers, &profiles, last);
     parsed.bgp_advertisements(objects, &known_pools, last);
     parsed
 }
 
 impl Parsed {
-    fn bgp_peers(&mut self, objects: &[&BGPPeer], last: &Last) {
+    fn bgp_peers(&mut self, objects: &[&BGPPeer], profiles: &Profiles<'_>, last: &Last) {
         let mut candidates = Vec::new();
         for object in objects {
             let name = PeerName::new(name_of(&object.metadata));
-            let read = self.read(*object, |report| bgp_peer::bgp_peer(object, report));
+            let read = self.read(*object, |report| {
+                bgp_peer::bgp_peer(object, profiles, last, report)
+            });
             candidates.push(duplicates::Candidate {
                 created: created(&object.metadata),
                 last: last.bgp_peers.get(&name).cloned(),

@@ -10,7 +10,7 @@ use kube::Resource;
 use model::{AddressRange, RangeError};
 use thiserror::Error;
 
-pub use bgp::{BgpProblem, PasswordProblem};
+pub use bgp::{BfdProfileProblem, BgpProblem, PasswordProblem};
 
 /// One problem of one object. Displayed as `Kind/name: field: what is wrong; what to do`.
 #[derive(Debug, Clone, PartialEq, Eq)]

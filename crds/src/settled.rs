@@ -85,6 +85,7 @@ impl From<&SpeakerConfig> for SpeakerConfigSpec {
             l2_advertisements: config.l2_advertisements.iter().map(Into::into).collect(),
             bgp_advertisements: config.bgp_advertisements.iter().map(Into::into).collect(),
             bgp_peers: config.bgp_peers.iter().map(Into::into).collect(),
+            leaving: config.leaving,
         }
     }
 }
@@ -110,7 +111,7 @@ impl TryFrom<&SpeakerConfigSpec> for SpeakerConfig {
                 &item.name
             })?,
             bgp_peers: read::<BGPPeer, _, _>(&spec.bgp_peers, |item| &item.name)?,
-            leaving: false,
+            leaving: spec.leaving,
         })
     }
 }

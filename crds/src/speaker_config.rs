@@ -13,7 +13,7 @@ use crate::l2_advertisement::PreferredNodeSelector;
 use crate::label_selector::LabelSelector;
 use crate::schema;
 
-pub use bgp::{SpeakerConfigBgpAdvertisement, SpeakerConfigBgpPeer};
+pub use bgp::{SpeakerConfigBfd, SpeakerConfigBgpAdvertisement, SpeakerConfigBgpPeer};
 
 /// The name of the one SpeakerConfig.
 pub const SPEAKER_CONFIG_NAME: &str = "seamark";
@@ -70,6 +70,10 @@ pub struct SpeakerConfigSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(transform = schema::without_rules)]
     pub bgp_peers: Vec<SpeakerConfigBgpPeer>,
+    /// Whether Seamark is being taken off the cluster: a speaker that ends then does not come back,
+    /// and gives up its addresses first. The controller leaves it as it is. Default false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaving: bool,
 }
 
 /// What speakers must know of a pool.

@@ -92,11 +92,14 @@ pub struct SpeakerStatusStatus {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["reason"])
     )]
     pub withheld: Vec<WithheldCount>,
-    /// The BGP sessions of this speaker, the first 64 by the name of their BGPPeer.
+    /// The BGP sessions of this speaker, the first 64 by the name of their BGPPeer and by neighbor.
     #[serde(default)]
     #[schemars(
         length(max = MAX_SESSIONS),
-        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["peer"])
+        extend(
+            "x-kubernetes-list-type" = "map",
+            "x-kubernetes-list-map-keys" = ["peer", "neighbor"]
+        )
     )]
     pub sessions: Vec<SpeakerSession>,
     /// What is amiss on this node, with what to do about it; and whether its service proxy serves,
@@ -121,14 +124,19 @@ pub struct SpeakerInterface {
     pub mac: String,
 }
 
-/// A BGP session with one peer.
+/// A BGP session with one router.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SpeakerSession {
     /// Name of the BGPPeer.
     #[schemars(length(min = 1, max = 253))]
     pub peer: String,
-    /// Whether routes are told.
+    /// Address of the router, if the BGPPeer names an interface or a range; several can then stand
+    /// under its name. Default empty: the BGPPeer has the address, or nobody has been found.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    pub neighbor: String,
+    /// Whether routes are told. That they go when the path dies is another matter: see bfd.
     pub state: SessionState,
     /// Since when it is so.
     pub since: Time,
@@ -136,6 +144,10 @@ pub struct SpeakerSession {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub last_error: Option<String>,
+    /// BFD with the router, which notices a dead path soon while it is Up. Absent without a
+    /// bfdProfile: only the hold time does then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bfd: Option<SpeakerBfd>,
     /// IPv4 prefixes that the peer has been told.
     #[serde(default, rename = "advertisedIPv4")]
     pub advertised_ipv4: i64,
@@ -155,6 +167,36 @@ pub enum SessionState {
     Connecting,
     /// None can be tried, for the reason in `lastError`.
     Refused,
+}
+
+/// A BFD session with one router.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SpeakerBfd {
+    /// Whether the path is watched, and if not, why.
+    pub state: BfdState,
+    /// Since when it is so.
+    pub since: Time,
+    /// After what time without a packet this node takes the path for dead, as negotiated (150ms).
+    /// Absent until a packet came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub detection_time: Option<String>,
+}
+
+/// How far a BFD session is (RFC 5880 §6.2).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+pub enum BfdState {
+    /// Both sides hear each other: the path is watched.
+    Up,
+    /// We hear the router, and it does not say yet that it hears us.
+    Init,
+    /// We do not hear the router.
+    Down,
+    /// One side has switched it off.
+    AdminDown,
 }
 
 /// How many addresses are withheld for one reason.

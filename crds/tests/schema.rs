@@ -18,11 +18,12 @@ use serde_json::Value;
 const EXPECT: &str = "# expect: ";
 
 /// The kinds that users write.
-const CONFIGURATION: [&str; 5] = [
+const CONFIGURATION: [&str; 6] = [
     "IPAddressPool",
     "L2Advertisement",
     "BGPAdvertisement",
     "BGPPeer",
+    "BFDProfile",
     "Community",
 ];
 
@@ -32,6 +33,14 @@ apiVersion: seamark.io/v1beta1
 kind: Community
 metadata: {name: named}
 spec: {communities: [{name: inside, value: '64512:7'}]}
+";
+
+/// The profile that fixtures use by name.
+const PROFILE: &str = "\
+apiVersion: seamark.io/v1beta1
+kind: BFDProfile
+metadata: {name: fast}
+spec: {}
 ";
 
 /// A file below the crate, with its text.
@@ -77,6 +86,7 @@ impl Fixture {
             "L2Advertisement" => self.parse(|object, all| all.l2_advertisements.push(object)),
             "BGPAdvertisement" => self.parse(|object, all| all.bgp_advertisements.push(object)),
             "BGPPeer" => self.parse(|object, all| all.bgp_peers.push(object)),
+            "BFDProfile" => self.parse(|object, all| all.bfd_profiles.push(object)),
             "Community" => self.parse(|object, all| all.communities.push(object)),
             kind => panic!("{kind} is not parsed"),
         };
@@ -91,8 +101,10 @@ impl Fixture {
     ) -> Option<Vec<Severity>> {
         let object: K = serde_json::from_value(self.object()).ok()?;
         let named: crds::Community = serde_saphyr::from_str(NAMED).unwrap();
+        let fast: crds::BFDProfile = serde_saphyr::from_str(PROFILE).unwrap();
         let mut objects = Objects {
             communities: vec![&named],
+            bfd_profiles: vec![&fast],
             ..Objects::default()
         };
         put(&object, &mut objects);

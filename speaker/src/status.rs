@@ -197,9 +197,11 @@ fn sessions(sessions: &Sessions) -> Vec<SpeakerSession> {
     let sessions = sessions.iter().take(MAX_SESSIONS);
     let sessions = sessions.map(|(peer, session)| SpeakerSession {
         peer: peer.as_str().to_owned(),
+        neighbor: String::new(),
         state: session.state,
         since: Time(session.since),
         last_error: session.last_error.clone(),
+        bfd: None,
         advertised_ipv4: count(session.advertised.v4),
         advertised_ipv6: count(session.advertised.v6),
     });

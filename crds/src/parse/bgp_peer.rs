@@ -1,14 +1,12 @@
 //! BGP peers.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use model::{
-    BgpPeer, GracefulRestart, GracefulShutdown, IpFamily, PasswordKey, PeerAsn, PeerName, Remote,
-    Role, Uid,
-};
+use model::{BgpPeer, IpFamily, PasswordKey, PeerAsn, PeerName, Remote, Role, Uid};
 
-use super::{Report, name_of};
+use super::resilience::{self, Profiles};
+use super::{Last, Report, name_of, remote};
 use crate::bgp_peer::{BGPPeer, BGPPeerSpec, MAX_PREFIXES, PasswordSecretRef};
 use crate::problem::BgpProblem;
 use crate::time;
@@ -23,13 +21,22 @@ const MAX_KEEPALIVE_TIME: u64 = MAX_HOLD_TIME / 3;
 
 /// Reads a peer. What stands for a value that was refused does not matter: the peer is not in
 /// force then.
-pub(super) fn bgp_peer(object: &BGPPeer, report: &mut Report) -> BgpPeer {
+pub(super) fn bgp_peer(
+    object: &BGPPeer,
+    profiles: &Profiles<'_>,
+    last: &Last,
+    report: &mut Report,
+) -> BgpPeer {
     let spec = &object.spec;
     let name = PeerName::new(name_of(&object.metadata));
     let my_asn = report.take("spec.myASN", number(spec.my_asn, 1, u32::MAX));
     let asn = peer_asn(spec, report);
     external_only(spec, my_asn, asn, report);
-    let (address, source_address) = ends(spec, report);
+    let (remote, source_address) = remote::ends(spec, report);
+    let connects_itself = match remote {
+        Remote::Range(_) => true,
+        Remote::Address(_) | Remote::Interface(_) => false,
+    };
     let (hold_time, keepalive_time) = hold_and_keepalive(spec, report);
     let connect_time = spec.connect_time.as_ref().and_then(|text| {
         let range = (1..=MAX_HOLD_TIME, "a time from 1s to 65535s");
@@ -43,7 +50,7 @@ pub(super) fn bgp_peer(object: &BGPPeer, report: &mut Report) -> BgpPeer {
     BgpPeer {
         my_asn: my_asn.unwrap_or_default(),
         peer_asn: asn.unwrap_or(PeerAsn::External),
-        remote: Remote::Address(address),
+        remote,
         port: report
             .take("spec.peerPort", number(spec.peer_port, 1, u16::MAX))
             .unwrap_or_default(),
@@ -64,11 +71,11 @@ pub(super) fn bgp_peer(object: &BGPPeer, report: &mut Report) -> BgpPeer {
             .take("spec.maxPrefixes", max_prefixes)
             .unwrap_or_default(),
         address_families: families(&spec.address_families, report),
-        passive: spec.passive,
-        bfd: None,
-        bfd_strict: false,
-        graceful_restart: GracefulRestart::default(),
-        graceful_shutdown: GracefulShutdown::default(),
+        passive: spec.passive || connects_itself,
+        bfd: resilience::bfd(spec, profiles, last.bgp_peers.get(&name), report),
+        bfd_strict: spec.bfd_strict,
+        graceful_restart: resilience::graceful_restart(spec, report),
+        graceful_shutdown: resilience::graceful_shutdown(spec, report),
         vrf: vrf.and_then(|text| report.take("spec.vrf", read_vrf(text))),
         requires: Vec::new(),
         uid: object.metadata.uid.clone().map(Uid::new),
@@ -134,34 +141,6 @@ fn external_only(
     }
 }
 
-fn ends(spec: &BGPPeerSpec, report: &mut Report) -> (IpAddr, Option<IpAddr>) {
-    let address = report.take("spec.peerAddress", read_address(&spec.peer_address));
-    let source = spec.source_address.as_ref();
-    let source = source.and_then(|text| report.take("spec.sourceAddress", read_address(text)));
-    if let (Some(peer), Some(source_address)) = (address, source)
-        && peer.is_ipv4() != source_address.is_ipv4()
-    {
-        let problem = BgpProblem::MixedEnds {
-            source_address,
-            peer,
-        };
-        report.add("spec.sourceAddress", problem);
-    }
-    (address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), source)
-}
-
-fn read_address(text: &str) -> Result<IpAddr, BgpProblem> {
-    let address = text.parse().ok().filter(|address| match address {
-        IpAddr::V4(v4) => !v4.is_unspecified() && !v4.is_multicast() && !v4.is_broadcast(),
-        // Without an interface, nobody knows which link is meant.
-        IpAddr::V6(v6) => {
-            let special = v6.is_unspecified() || v6.is_multicast() || v6.is_unicast_link_local();
-            !special && v6.to_ipv4_mapped().is_none()
-        }
-    });
-    address.ok_or_else(|| BgpProblem::PeerAddress(text.to_owned()))
-}
-
 fn read_router_id(text: &str) -> Result<Ipv4Addr, BgpProblem> {
     // RFC 6286 §2.1: any number but 0.
     let id = text
@@ -213,7 +192,8 @@ fn read_hold_time(text: &str) -> Result<Duration, BgpProblem> {
     }
 }
 
-fn seconds(
+/// Reads a duration in its range, which the words say.
+pub(super) fn seconds(
     text: &str,
     (range, words): (std::ops::RangeInclusive<u64>, &'static str),
 ) -> Result<Duration, BgpProblem> {

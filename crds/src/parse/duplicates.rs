@@ -1,6 +1,6 @@
 //! Peers that are the same to a node.
 
-use model::{BgpPeer, PeerName};
+use model::{BgpPeer, PeerName, Remote};
 
 use super::overlap::overlap;
 use crate::bgp_peer::BGPPeer;
@@ -25,8 +25,8 @@ pub(super) fn settle(mut candidates: Vec<Candidate>) -> (Vec<BgpPeer>, Vec<Inval
     for candidate in candidates {
         let older = |peer: &BgpPeer| peers.iter().find(|older| is_same(older, peer));
         let clash = candidate.read.as_ref().and_then(older);
-        if let Some(older) = clash {
-            problems.push(duplicate(&candidate.name, &older.name));
+        if let (Some(peer), Some(older)) = (&candidate.read, clash) {
+            problems.push(duplicate(peer, &older.name));
         }
         let read = candidate.read.filter(|_| clash.is_none());
         let last = candidate.last.filter(|last| older(last).is_none());
@@ -37,19 +37,40 @@ pub(super) fn settle(mut candidates: Vec<Candidate>) -> (Vec<BgpPeer>, Vec<Inval
     (peers, problems)
 }
 
-/// Whether a node could have to speak to both, which are one to it.
+/// Whether a node could have to speak to both, which are one to it. An address inside a range is
+/// not: the peer that names it is the one that is meant.
 fn is_same(a: &BgpPeer, b: &BgpPeer) -> bool {
-    (&a.remote, a.port, &a.vrf) == (&b.remote, b.port, &b.vrf)
-        && overlap(&a.node_selectors, &b.node_selectors)
+    let same = match (&a.remote, &b.remote) {
+        (Remote::Address(one), Remote::Address(other)) => {
+            (one, a.port, &a.vrf) == (other, b.port, &b.vrf)
+        }
+        (Remote::Interface(one), Remote::Interface(other)) => one == other,
+        (Remote::Range(one), Remote::Range(other)) => {
+            let overlapping = one.contains(other.address()) || other.contains(one.address());
+            overlapping && a.vrf == b.vrf
+        }
+        (Remote::Address(_) | Remote::Interface(_) | Remote::Range(_), _) => false,
+    };
+    same && overlap(&a.node_selectors, &b.node_selectors)
 }
 
-fn duplicate(name: &PeerName, older: &PeerName) -> Invalid {
+/// What makes another one the same.
+fn sameness(remote: &Remote) -> &'static str {
+    match remote {
+        Remote::Address(_) => "the same address, port and VRF",
+        Remote::Interface(_) => "the same interface",
+        Remote::Range(_) => "an overlapping range in the same VRF",
+    }
+}
+
+fn duplicate(peer: &BgpPeer, older: &PeerName) -> Invalid {
     let problem = BgpProblem::DuplicatePeer {
         older: older.to_string(),
+        same: sameness(&peer.remote),
     };
     Invalid {
-        object: ObjectRef::of::<BGPPeer>(name.as_str()),
-        field: "spec.peerAddress".to_owned(),
+        object: ObjectRef::of::<BGPPeer>(peer.name.as_str()),
+        field: super::remote::field(&peer.remote).to_owned(),
         reason: problem.into(),
     }
 }

@@ -1,4 +1,6 @@
 mod bgp;
+mod remote;
+mod resilience;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;

@@ -37,6 +37,30 @@ pub enum BgpProblem {
          192.0.2.1 or 2001:db8::1"
     )]
     PeerAddress(String),
+    /// More than one way of saying where the peer is, or none.
+    #[error("write exactly one of peerAddress, interface and listenRange")]
+    Remote,
+    /// Text that is the name of no one interface.
+    #[error(
+        "{0:?} is the name of no interface; write one (eth1), of 1 to 15 characters without slash or \
+         space, and no glob"
+    )]
+    Interface(String),
+    /// Text that is no network that routers can be in.
+    #[error(
+        "{0:?} is no network of routers; write one of unicast addresses, without host bits, as in \
+         192.0.2.0/24 or 2001:db8::/64"
+    )]
+    ListenRange(String),
+    /// A field that a peer on an interface cannot have.
+    #[error(
+        "a peer on an interface is one hop away, is spoken to by link-local addresses, and is in the \
+         VRF of the interface; remove this"
+    )]
+    NotOnInterface,
+    /// A field that is for peers to which we connect.
+    #[error("peers in listenRange connect to us; remove this")]
+    NotForRange,
     /// The two ends of a session are of different families.
     #[error("{source_address} and {peer} are of different families; write both of one")]
     MixedEnds {
@@ -84,13 +108,29 @@ pub enum BgpProblem {
     SecretReference(String),
     /// Another peer, which is older, is the same to the nodes of both.
     #[error(
-        "BGPPeer {older} is older and has the same address, port and VRF on nodes that this one \
-         may select too; delete one, or write nodeSelectors that no node can match both of"
+        "BGPPeer {older} is older and has {same} on nodes that this one may select too; delete one, \
+         or write nodeSelectors that no node can match both of"
     )]
     DuplicatePeer {
         /// The one in force.
         older: String,
+        /// What they have in common.
+        same: &'static str,
     },
+    /// The profile that a peer names cannot be had.
+    #[error("{problem}; {}", profile_consequence(.kept))]
+    BfdProfile {
+        /// Why not.
+        problem: BfdProfileProblem,
+        /// Whether the peer has its values already.
+        kept: bool,
+    },
+    /// Waiting for BFD where there is none.
+    #[error("it waits for BFD, which needs a bfdProfile; write one, or remove this")]
+    StrictWithoutProfile,
+    /// What is not there yet of BFD.
+    #[error("BFD's echo mode is not built yet; remove this")]
+    EchoMode,
     /// An advertisement names a peer that does not exist.
     #[error("there is no BGPPeer {0:?}; create it or correct the name")]
     UnknownPeer(String),
@@ -151,6 +191,25 @@ fn consequence(kept: &bool) -> &'static str {
     }
 }
 
+fn profile_consequence(kept: &bool) -> &'static str {
+    if *kept {
+        "its last values stay in use"
+    } else {
+        "the peer is not put in force before, so that it does not run unprotected"
+    }
+}
+
+/// Why a peer cannot have its BFDProfile.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BfdProfileProblem {
+    /// There is none of this name.
+    #[error("there is no BFDProfile {0}; create it or correct the name")]
+    Missing(String),
+    /// The one of this name is refused.
+    #[error("BFDProfile {0} is refused; correct it, as its condition Accepted says")]
+    Refused(String),
+}
+
 /// Why a password cannot be copied.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PasswordProblem {
@@ -206,6 +265,11 @@ impl BgpProblem {
             Self::PeerAsn => "InvalidPeerASN",
             Self::UnknownWord { .. } => "UnknownWord",
             Self::PeerAddress(_) => "InvalidPeerAddress",
+            Self::Remote => "InvalidPeer",
+            Self::Interface(_) => "InvalidInterface",
+            Self::ListenRange(_) => "InvalidListenRange",
+            Self::NotOnInterface => "NotOnInterface",
+            Self::NotForRange => "NotForListenRange",
             Self::MixedEnds { .. } => "DifferentFamilies",
             Self::RouterId(_) => "InvalidRouterID",
             Self::NotADuration(_) => "NotADuration",
@@ -216,6 +280,12 @@ impl BgpProblem {
             Self::Vrf(_) => "InvalidVRF",
             Self::SecretReference(_) => "InvalidSecretReference",
             Self::DuplicatePeer { .. } => "DuplicatePeer",
+            Self::BfdProfile { problem, .. } => match problem {
+                BfdProfileProblem::Missing(_) => "UnknownBFDProfile",
+                BfdProfileProblem::Refused(_) => "BFDProfileRefused",
+            },
+            Self::StrictWithoutProfile => "StrictWithoutBFD",
+            Self::EchoMode => "EchoModeUnsupported",
             Self::UnknownPeer(_) => "UnknownPeer",
             Self::UnknownCommunity(_) => "UnknownCommunity",
             Self::Community(_) => "InvalidCommunity",
@@ -237,12 +307,21 @@ impl BgpProblem {
         match self {
             Self::UnknownPeer(_)
             | Self::AggregateBeyondPool { .. }
+            | Self::BfdProfile { kept: true, .. }
             | Self::Password { kept: true, .. } => Severity::Warning,
             Self::NameTaken { .. } | Self::Password { kept: false, .. } => Severity::Partial,
             Self::NumberOutOfRange { .. }
             | Self::PeerAsn
             | Self::UnknownWord { .. }
             | Self::PeerAddress(_)
+            | Self::Remote
+            | Self::Interface(_)
+            | Self::ListenRange(_)
+            | Self::NotOnInterface
+            | Self::NotForRange
+            | Self::BfdProfile { kept: false, .. }
+            | Self::StrictWithoutProfile
+            | Self::EchoMode
             | Self::MixedEnds { .. }
             | Self::RouterId(_)
             | Self::NotADuration(_)

@@ -12,6 +12,9 @@ pub(crate) const MAX_NAMED_COMMUNITIES: usize = 256;
 /// The longest IPv6 address has 45 characters.
 const MAX_ADDRESS: usize = 45;
 
+/// The same, a slash and three digits.
+const MAX_CIDR: usize = MAX_ADDRESS + 4;
+
 /// A longer text is no duration that BGP knows.
 const MAX_TIME: usize = 16;
 
@@ -46,6 +49,51 @@ pub(crate) fn peer_address(_: &mut SchemaGenerator) -> Schema {
 /// Our address.
 pub(crate) fn source_address(_: &mut SchemaGenerator) -> Schema {
     address("sourceAddress")
+}
+
+/// Name of the one interface on whose link the peer is.
+pub(crate) fn interface(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 15,
+        "x-kubernetes-validations": [{
+            "rule": r"!self.matches('[/\\s*?\\[]')",
+            "message": "interface must be the name of one interface (eth1), which has no slash and \
+                        no space, and is no glob",
+        }],
+    })
+}
+
+/// The network from which peers connect.
+pub(crate) fn listen_range(_: &mut SchemaGenerator) -> Schema {
+    let unicast = "!isCIDR(self) || cidr(self).ip().isGlobalUnicast() || \
+                   (cidr(self).ip().family() == 4 && cidr(self).ip().isLinkLocalUnicast())";
+    json_schema!({
+        "type": "string",
+        "maxLength": MAX_CIDR,
+        "x-kubernetes-validations": [
+            {
+                "rule": "isCIDR(self)",
+                "message": "listenRange must be a network, as in 192.0.2.0/24 or 2001:db8::/64",
+            },
+            {
+                "rule": "!isCIDR(self) || cidr(self).masked() == cidr(self)",
+                "message": "listenRange has host bits set; write the first address of the network \
+                            before the slash",
+            },
+            {
+                "rule": unicast,
+                "message": "listenRange must hold unicast addresses, and no link-local IPv6 ones; \
+                            write the networks that routers are in",
+            },
+        ],
+    })
+}
+
+/// Name of a BFDProfile.
+pub(crate) fn bfd_profile(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "minLength": 1, "maxLength": 253 })
 }
 
 fn address(field: &str) -> Schema {
@@ -97,6 +145,24 @@ pub(crate) fn keepalive_time(_: &mut SchemaGenerator) -> Schema {
 pub(crate) fn connect_time(_: &mut SchemaGenerator) -> Schema {
     let range = "duration(self) >= duration('1s') && duration(self) <= duration('65535s')";
     time("connectTime", range, "from 1s to 65535s")
+}
+
+/// How long a peer keeps our routes.
+pub(crate) fn restart_time(_: &mut SchemaGenerator) -> Schema {
+    let range = "duration(self) >= duration('1s') && duration(self) <= duration('4095s')";
+    time("restartTime", range, "from 1s to 4095s")
+}
+
+/// How long BFD is made to bear a restart.
+pub(crate) fn bfd_budget(_: &mut SchemaGenerator) -> Schema {
+    let range = "duration(self) <= duration('300s')";
+    time("bfdBudget", range, "from 0s to 300s")
+}
+
+/// How long a peer gets to find other ways.
+pub(crate) fn wait(_: &mut SchemaGenerator) -> Schema {
+    let range = "duration(self) <= duration('60s')";
+    time("wait", range, "from 0s to 60s")
 }
 
 fn time(field: &str, range: &str, words: &str) -> Schema {
@@ -160,42 +226,101 @@ pub(crate) fn peer_rules() -> Value {
     let time = |field: &str| IS_TIME.replace("self", field);
     let (keepalive, hold) = (time("self.keepaliveTime"), time("self.holdTime"));
     let both = format!("has(self.keepaliveTime) && has(self.holdTime) && {keepalive} && {hold}");
-    json!([
-        {
+    let mut rules = remote_rules();
+    rules.extend([
+        json!({
             "rule": "has(self.peerASN) != has(self.dynamicASN)",
             "message": "write either peerASN or dynamicASN",
-        },
-        {
-            "rule": "!has(self.sourceAddress) || !isIP(self.sourceAddress) || \
-                     !isIP(self.peerAddress) || \
-                     ip(self.sourceAddress).family() == ip(self.peerAddress).family()",
-            "message": "sourceAddress and peerAddress must be of one family, IPv4 or IPv6",
-        },
-        {
+        }),
+        json!({
             "rule": format!(
                 "!({both}) || duration(self.keepaliveTime) <= duration(self.holdTime)"
             ),
             "message": "keepaliveTime must not be longer than holdTime",
-        },
-        {
+        }),
+        json!({
             "rule": format!(
                 "!({both}) || duration(self.keepaliveTime) > duration('0s') || \
                  duration(self.holdTime) == duration('0s')"
             ),
             "message": "keepaliveTime 0s goes only with holdTime 0s",
-        },
-        {
+        }),
+        json!({
             "rule": format!("!self.ebgpMultiHop || !{internal}"),
             "message": "ebgpMultiHop is for external peers; an internal peer may be any number of \
                         hops away",
-        },
-        {
+        }),
+        json!({
             "rule": "!self.ttlSecurity || !self.ebgpMultiHop",
             "message": "ttlSecurity accepts only what crossed no router; remove it or ebgpMultiHop",
-        },
-        {
+        }),
+        json!({
             "rule": format!("!has(self.role) || !{internal}"),
             "message": "role is for external peers; remove it",
+        }),
+        json!({
+            "rule": "!self.bfdStrict || has(self.bfdProfile)",
+            "message": "bfdStrict waits for BFD, which needs a bfdProfile; write one, or remove \
+                        bfdStrict",
+        }),
+    ]);
+    Value::Array(rules)
+}
+
+/// Where a peer is, and what does not go with that.
+fn remote_rules() -> Vec<Value> {
+    let source = "!has(self.sourceAddress) || !isIP(self.sourceAddress)";
+    vec![
+        json!({
+            "rule": "[has(self.peerAddress), has(self.interface), has(self.listenRange)]\
+                     .exists_one(written, written)",
+            "message": "write exactly one of peerAddress, interface and listenRange",
+        }),
+        json!({
+            "rule": format!(
+                "{source} || !has(self.peerAddress) || !isIP(self.peerAddress) || \
+                 ip(self.sourceAddress).family() == ip(self.peerAddress).family()"
+            ),
+            "message": "sourceAddress and peerAddress must be of one family, IPv4 or IPv6",
+        }),
+        json!({
+            "rule": format!(
+                "{source} || !has(self.listenRange) || !isCIDR(self.listenRange) || \
+                 ip(self.sourceAddress).family() == cidr(self.listenRange).ip().family()"
+            ),
+            "message": "sourceAddress and listenRange must be of one family, IPv4 or IPv6",
+        }),
+        json!({
+            "rule": "!has(self.interface) || !has(self.sourceAddress)",
+            "message": "a peer on an interface is spoken to from its link-local address; remove \
+                        sourceAddress",
+        }),
+        json!({
+            "rule": "!has(self.interface) || !self.ebgpMultiHop",
+            "message": "a peer on an interface is one hop away; remove ebgpMultiHop",
+        }),
+        json!({
+            "rule": "!has(self.interface) || !has(self.vrf)",
+            "message": "a peer on an interface is in the VRF of that interface; remove vrf",
+        }),
+        json!({
+            "rule": "!has(self.listenRange) || self.peerPort == 179",
+            "message": "peers in listenRange connect to us; remove peerPort",
+        }),
+    ]
+}
+
+/// What is not there yet of BFD.
+pub(crate) fn profile_rules() -> Value {
+    json!([
+        {
+            "rule": "!self.echoMode",
+            "message": "BFD's echo mode is not built yet; remove echoMode, and set receiveInterval \
+                        and transmitInterval as short as the path needs",
+        },
+        {
+            "rule": "!has(self.echoInterval)",
+            "message": "BFD's echo mode is not built yet; remove echoInterval",
         },
     ])
 }

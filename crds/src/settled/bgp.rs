@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{
-    AdvertisementName, BgpAdvertisement, BgpAttributes, BgpPeer, Community, GracefulRestart,
-    GracefulShutdown, PasswordKey, PeerAsn, PeerName, PoolName, Remote, Uid,
+    AdvertisementName, BfdProfile, BfdProfileName, BgpAdvertisement, BgpAttributes, BgpPeer,
+    Community, PasswordKey, PeerAsn, PeerName, PoolName, Remote, Uid,
 };
 
 use super::{from_selectors, to_selectors};
+use crate::bgp_peer::{GracefulRestart, GracefulShutdown};
 use crate::parse::{self, number};
 use crate::problem::{BgpProblem, Problem};
-use crate::speaker_config::{SpeakerConfigBgpAdvertisement, SpeakerConfigBgpPeer};
+use crate::speaker_config::{
+    SpeakerConfigBfd, SpeakerConfigBgpAdvertisement, SpeakerConfigBgpPeer,
+};
 use crate::time;
 
 impl From<&BgpPeer> for SpeakerConfigBgpPeer {
@@ -28,7 +31,15 @@ impl From<&BgpPeer> for SpeakerConfigBgpPeer {
             my_asn: i64::from(peer.my_asn),
             peer_asn,
             dynamic_asn,
-            peer_address: peer.remote.to_string(),
+            peer_address: peer.remote.address().map(|address| address.to_string()),
+            interface: match &peer.remote {
+                Remote::Interface(name) => Some(name.to_string()),
+                Remote::Address(_) | Remote::Range(_) => None,
+            },
+            listen_range: match &peer.remote {
+                Remote::Range(range) => Some(range.to_string()),
+                Remote::Address(_) | Remote::Interface(_) => None,
+            },
             peer_port: i64::from(peer.port),
             source_address: peer.source_address.as_ref().map(IpAddr::to_string),
             router_id: peer.router_id.as_ref().map(Ipv4Addr::to_string),
@@ -47,6 +58,10 @@ impl From<&BgpPeer> for SpeakerConfigBgpPeer {
                 .map(ToString::to_string)
                 .collect(),
             passive: peer.passive,
+            bfd: peer.bfd.as_ref().map(Into::into),
+            bfd_strict: peer.bfd_strict,
+            graceful_restart: peer.graceful_restart.into(),
+            graceful_shutdown: peer.graceful_shutdown.into(),
             vrf: peer.vrf.clone(),
             requires: peer.requires.clone(),
         }
@@ -66,7 +81,7 @@ impl TryFrom<&SpeakerConfigBgpPeer> for BgpPeer {
             uid: item.uid.clone().map(Uid::new),
             my_asn: number(item.my_asn, 1, u32::MAX)?,
             peer_asn: peer_asn(item)?,
-            remote: Remote::Address(address(&item.peer_address)?),
+            remote: remote(item)?,
             port: number(item.peer_port, 1, u16::MAX)?,
             source_address: item.source_address.as_deref().map(address).transpose()?,
             router_id: item.router_id.as_deref().map(router_id).transpose()?,
@@ -81,10 +96,10 @@ impl TryFrom<&SpeakerConfigBgpPeer> for BgpPeer {
             max_prefixes: number(item.max_prefixes, 1, u32::MAX)?,
             address_families: families.collect::<Result<_, _>>()?,
             passive: item.passive,
-            bfd: None,
-            bfd_strict: false,
-            graceful_restart: GracefulRestart::default(),
-            graceful_shutdown: GracefulShutdown::default(),
+            bfd: item.bfd.as_ref().map(bfd).transpose()?,
+            bfd_strict: item.bfd_strict,
+            graceful_restart: graceful_restart(&item.graceful_restart)?,
+            graceful_shutdown: graceful_shutdown(&item.graceful_shutdown)?,
             vrf: item.vrf.clone(),
             requires: item.requires.clone(),
         })
@@ -97,6 +112,56 @@ fn peer_asn(item: &SpeakerConfigBgpPeer) -> Result<PeerAsn, BgpProblem> {
         (None, Some(word)) => parse::read_dynamic_asn(word),
         (None, None) | (Some(_), Some(_)) => Err(BgpProblem::PeerAsn),
     }
+}
+
+fn remote(item: &SpeakerConfigBgpPeer) -> Result<Remote, BgpProblem> {
+    let written = parse::Written {
+        peer_address: item.peer_address.as_deref(),
+        interface: item.interface.as_deref(),
+        listen_range: item.listen_range.as_deref(),
+    };
+    parse::read_remote(written).map_err(|(_, problem)| problem)
+}
+
+impl From<&BfdProfile> for SpeakerConfigBfd {
+    fn from(profile: &BfdProfile) -> Self {
+        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        Self {
+            profile: profile.name.to_string(),
+            receive_interval: millis(profile.receive_interval),
+            transmit_interval: millis(profile.transmit_interval),
+            detect_multiplier: i64::from(profile.detect_multiplier.get()),
+            minimum_ttl: i64::from(profile.minimum_ttl),
+            passive_mode: profile.passive,
+        }
+    }
+}
+
+fn bfd(item: &SpeakerConfigBfd) -> Result<BfdProfile, BgpProblem> {
+    Ok(BfdProfile {
+        name: BfdProfileName::new(item.profile.clone()),
+        receive_interval: parse::interval(item.receive_interval)?,
+        transmit_interval: parse::interval(item.transmit_interval)?,
+        detect_multiplier: parse::multiplier(item.detect_multiplier)?,
+        minimum_ttl: parse::minimum_ttl(item.minimum_ttl)?,
+        passive: item.passive_mode,
+    })
+}
+
+fn graceful_restart(item: &GracefulRestart) -> Result<model::GracefulRestart, BgpProblem> {
+    Ok(model::GracefulRestart {
+        enabled: item.enabled,
+        restart_time: parse::restart_time(&item.restart_time)?,
+        notification: item.notification,
+        bfd_budget: parse::bfd_budget(&item.bfd_budget)?,
+    })
+}
+
+fn graceful_shutdown(item: &GracefulShutdown) -> Result<model::GracefulShutdown, BgpProblem> {
+    Ok(model::GracefulShutdown {
+        enabled: item.enabled,
+        wait: parse::wait(&item.wait)?,
+    })
 }
 
 fn address(text: &str) -> Result<IpAddr, BgpProblem> {

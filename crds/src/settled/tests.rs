@@ -3,12 +3,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{
-    BgpAdvertisement, BgpAttributes, BgpPeer, IpFamily, LabelSelector as Selector, Operator,
-    PasswordKey, PeerAsn, PeerName, Pool, PreferredNodeSelector as Preferred, Role, Uid,
+    BgpAdvertisement, BgpAttributes, BgpPeer, Cidr, InterfaceName, IpFamily,
+    LabelSelector as Selector, Operator, PasswordKey, PeerAsn, PeerName, Pool,
+    PreferredNodeSelector as Preferred, Remote, Role, Uid,
 };
 
 use super::*;
-use crate::speaker_config::SpeakerConfigBgpPeer;
+use crate::speaker_config::{SpeakerConfigBfd, SpeakerConfigBgpPeer};
 
 fn labels(value: &str) -> Labels {
     Labels::from([("zone".to_owned(), value.to_owned())])
@@ -79,7 +80,7 @@ fn peers() -> Vec<BgpPeer> {
         uid: None,
         my_asn: 1,
         peer_asn: PeerAsn::Internal,
-        remote: model::Remote::Address("2001:db8::1".parse().unwrap()),
+        remote: Remote::Address("2001:db8::1".parse().unwrap()),
         port: 179,
         source_address: None,
         router_id: None,
@@ -106,7 +107,7 @@ fn peers() -> Vec<BgpPeer> {
         uid: Some(Uid::new("6b1f")),
         my_asn: u32::MAX,
         peer_asn: PeerAsn::Exactly(u32::MAX),
-        remote: model::Remote::Address("192.0.2.1".parse().unwrap()),
+        remote: Remote::Address("192.0.2.1".parse().unwrap()),
         port: u16::MAX,
         source_address: Some("192.0.2.2".parse().unwrap()),
         router_id: Some(Ipv4Addr::new(192, 0, 2, 2)),
@@ -121,16 +122,42 @@ fn peers() -> Vec<BgpPeer> {
         max_prefixes: u32::MAX,
         address_families: IpFamily::ALL.to_vec(),
         passive: true,
-        bfd: None,
-        bfd_strict: false,
-        graceful_restart: model::GracefulRestart::default(),
-        graceful_shutdown: model::GracefulShutdown::default(),
+        bfd: Some(model::BfdProfile {
+            name: model::BfdProfileName::new("fast"),
+            receive_interval: Duration::from_millis(10),
+            transmit_interval: Duration::from_mins(1),
+            detect_multiplier: std::num::NonZeroU8::MAX,
+            minimum_ttl: 1,
+            passive: true,
+        }),
+        bfd_strict: true,
+        graceful_restart: model::GracefulRestart {
+            enabled: false,
+            restart_time: Duration::from_secs(4095),
+            notification: true,
+            bfd_budget: Duration::ZERO,
+        },
+        graceful_shutdown: model::GracefulShutdown {
+            enabled: false,
+            wait: Duration::from_mins(1),
+        },
         vrf: Some("red".to_owned()),
         requires: vec!["bfd".to_owned()],
     };
     let any = BgpPeer {
         name: PeerName::new("any"),
         peer_asn: PeerAsn::External,
+        ..small.clone()
+    };
+    let on_link = BgpPeer {
+        name: PeerName::new("on-link"),
+        remote: Remote::Interface(InterfaceName::new("eth1.100")),
+        ..small.clone()
+    };
+    let range = Cidr::new("2001:db8::".parse().unwrap(), 64);
+    let range = BgpPeer {
+        name: PeerName::new("range"),
+        remote: Remote::Range(range.unwrap()),
         ..small.clone()
     };
     let roles = [
@@ -140,7 +167,8 @@ fn peers() -> Vec<BgpPeer> {
         Role::Customer,
         Role::Peer,
     ];
-    [small, any].into_iter().chain(roles.map(role)).collect()
+    let others = roles.map(role).into_iter().chain([on_link, range]);
+    [small, any].into_iter().chain(others).collect()
 }
 
 fn bgp_advertisements() -> Vec<BgpAdvertisement> {
@@ -218,6 +246,10 @@ fn a_configuration_goes_over_the_wire_and_back() {
     let tombstones = BTreeMap::from([(PoolName::new("gone"), Labels::new())]);
     for before in [
         SpeakerConfig::default(),
+        SpeakerConfig {
+            leaving: true,
+            ..SpeakerConfig::default()
+        },
         speaker_config(&config, &tombstones),
     ] {
         let wire = serde_json::to_string(&SpeakerConfigSpec::from(&before)).unwrap();
@@ -278,6 +310,15 @@ fn a_peer_that_cannot_be_read_is_named() {
         (|item| item.my_asn = 0, "NumberOutOfRange"),
         (|item| item.hold_time = "soon".to_owned(), "NotADuration"),
         (|item| item.role = Some("king".to_owned()), "UnknownWord"),
+        (|item| item.peer_address = None, "InvalidPeer"),
+        (
+            |item| item.bfd = Some(SpeakerConfigBfd::default()),
+            "NumberOutOfRange",
+        ),
+        (
+            |item| item.graceful_restart.restart_time = "2h0m".to_owned(),
+            "TimeOutOfRange",
+        ),
     ] {
         let mut spec = spec.clone();
         spoil(&mut spec.bgp_peers[0]);
@@ -285,4 +326,16 @@ fn a_peer_that_cannot_be_read_is_named() {
         assert_eq!(error.item.to_string(), "BGPPeer/small");
         assert_eq!(error.problem.reason(), reason);
     }
+}
+
+#[test]
+fn an_item_that_says_nothing_of_restart_and_shutdown_has_the_defaults() {
+    let mut spec = SpeakerConfigSpec::default();
+    spec.bgp_peers.push((&peers()[0]).into());
+    let mut value = serde_json::to_value(&spec).unwrap();
+    let item = value["bgpPeers"][0].as_object_mut().unwrap();
+    item.remove("gracefulRestart");
+    item.remove("gracefulShutdown");
+    let read: SpeakerConfigSpec = serde_json::from_value(value).unwrap();
+    assert_eq!(read, spec);
 }

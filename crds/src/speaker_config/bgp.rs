@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::bgp_peer::{GracefulRestart, GracefulShutdown};
 use crate::label_selector::LabelSelector;
 
 /// A BGPPeer in force, with every default written out. Lists mean what they mean there.
@@ -27,8 +28,15 @@ pub struct SpeakerConfigBgpPeer {
         skip_serializing_if = "Option::is_none"
     )]
     pub dynamic_asn: Option<String>,
-    /// Address of the peer.
-    pub peer_address: String,
+    /// Address of the peer; unset with interface or listenRange.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_address: Option<String>,
+    /// Interface on whose link the peer is; unset with peerAddress or listenRange.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// Network from which peers connect; unset with peerAddress or interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen_range: Option<String>,
     /// TCP port of the peer.
     pub peer_port: i64,
     /// Address to speak from; unset leaves the choice to the kernel.
@@ -67,6 +75,18 @@ pub struct SpeakerConfigBgpPeer {
     /// Whether to wait for the peer to connect. Default false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub passive: bool,
+    /// How a dead path is noticed; unset leaves it to the hold time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bfd: Option<SpeakerConfigBfd>,
+    /// Whether no routes are told before BFD is up. Default false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bfd_strict: bool,
+    /// What the peer does with our routes while the speaker restarts.
+    #[serde(default)]
+    pub graceful_restart: GracefulRestart,
+    /// How the peer is led away from a node that leaves.
+    #[serde(default)]
+    pub graceful_shutdown: GracefulShutdown,
     /// Name of the VRF; unset means the main table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vrf: Option<String>,
@@ -74,6 +94,25 @@ pub struct SpeakerConfigBgpPeer {
     /// to the peer. Empty asks for nothing special.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
+}
+
+/// A BFDProfile in force, with every default written out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SpeakerConfigBfd {
+    /// Name of the BFDProfile.
+    pub profile: String,
+    /// How often the node can take a packet, in milliseconds.
+    pub receive_interval: i64,
+    /// How often the node would send one, in milliseconds.
+    pub transmit_interval: i64,
+    /// How many packets of the node may be missed.
+    pub detect_multiplier: i64,
+    /// The lowest TTL that is accepted of a peer that may be more than one hop away.
+    pub minimum_ttl: i64,
+    /// Whether to wait for the peer's first packet. Default false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passive_mode: bool,
 }
 
 /// A BGPAdvertisement in force. Lists mean what they mean there.

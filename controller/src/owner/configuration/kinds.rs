@@ -37,6 +37,7 @@ impl Kinds {
             l2_advertisements: self.l2_advertisements.objects().collect(),
             bgp_advertisements: self.bgp_advertisements.objects().collect(),
             bgp_peers: self.bgp_peers.objects().collect(),
+            bfd_profiles: Vec::new(),
             communities: self.communities.objects().collect(),
         }
     }

@@ -13,7 +13,7 @@ use crate::problem::BgpProblem;
 
 /// A peer that was created at this second, with these fields besides the ones it needs; `null`
 /// takes one away.
-fn peer(name: &str, second: i64, fields: &Value) -> BGPPeer {
+pub(super) fn peer(name: &str, second: i64, fields: &Value) -> BGPPeer {
     let mut spec = json!({ "myASN": 64512, "peerASN": 64513, "peerAddress": "192.0.2.1" });
     for (field, value) in fields.as_object().unwrap() {
         spec[field] = value.clone();
@@ -39,7 +39,7 @@ fn community(name: &str, second: i64, pairs: &[(&str, &str)]) -> Community {
     object
 }
 
-fn parse_peers(peers: &[&BGPPeer]) -> Parsed {
+pub(super) fn parse_peers(peers: &[&BGPPeer]) -> Parsed {
     let objects = Objects {
         bgp_peers: peers.to_vec(),
         ..Objects::default()
@@ -47,7 +47,7 @@ fn parse_peers(peers: &[&BGPPeer]) -> Parsed {
     super::super::parse(&objects, &Last::default())
 }
 
-fn parse_peer(fields: &Value) -> Parsed {
+pub(super) fn parse_peer(fields: &Value) -> Parsed {
     parse_peers(&[&peer("tor", 1, fields)])
 }
 
@@ -62,14 +62,14 @@ fn parse_advertisement(fields: Value, communities: &[&Community]) -> Parsed {
 }
 
 /// Field and reason of every problem.
-fn found(parsed: &Parsed) -> Vec<(&str, &'static str)> {
+pub(super) fn found(parsed: &Parsed) -> Vec<(&str, &'static str)> {
     let problems = parsed.problems.iter();
     problems
         .map(|p| (p.field.as_str(), p.reason.reason()))
         .collect()
 }
 
-fn names(parsed: &Parsed) -> Vec<&str> {
+pub(super) fn names(parsed: &Parsed) -> Vec<&str> {
     let peers = parsed.config.bgp_peers.iter();
     peers.map(|peer| peer.name.as_str()).collect()
 }
