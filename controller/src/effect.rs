@@ -67,17 +67,20 @@ pub(crate) enum ConfigKind {
     BgpAdvertisement,
     /// BGPPeer.
     BgpPeer,
+    /// BFDProfile.
+    BfdProfile,
     /// Community.
     Community,
 }
 
 impl ConfigKind {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Pool,
         Self::L2Advertisement,
         Self::BgpAdvertisement,
         Self::BgpPeer,
+        Self::BfdProfile,
         Self::Community,
     ];
 
@@ -88,6 +91,7 @@ impl ConfigKind {
             Self::L2Advertisement => "l2advertisements.seamark.io",
             Self::BgpAdvertisement => "bgpadvertisements.seamark.io",
             Self::BgpPeer => "bgppeers.seamark.io",
+            Self::BfdProfile => "bfdprofiles.seamark.io",
             Self::Community => "communities.seamark.io",
         }
     }
@@ -99,6 +103,7 @@ impl ConfigKind {
             Self::L2Advertisement => "L2Advertisement",
             Self::BgpAdvertisement => "BGPAdvertisement",
             Self::BgpPeer => "BGPPeer",
+            Self::BfdProfile => "BFDProfile",
             Self::Community => "Community",
         }
     }

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use crds::{
-    BGPAdvertisement, BGPPeer, Community, IPAddressPool, IPAllocation, L2Advertisement,
+    BFDProfile, BGPAdvertisement, BGPPeer, Community, IPAddressPool, IPAllocation, L2Advertisement,
     PasswordSecret, SpeakerConfig,
 };
 use ipam::Allocator;
@@ -52,7 +52,9 @@ pub(crate) enum Event {
     /// BGP advertisements.
     BgpAdvertisement(WatchEvent<BGPAdvertisement>),
     /// BGP peers.
-    BgpPeer(WatchEvent<BGPPeer>),
+    BgpPeer(Box<WatchEvent<BGPPeer>>),
+    /// BFD profiles.
+    BfdProfile(WatchEvent<BFDProfile>),
     /// Names for communities.
     Community(WatchEvent<Community>),
     /// Secrets of our own namespace, where passwords of peers are.
@@ -130,7 +132,8 @@ impl Owner {
             Event::Pool(event) => self.on_pool(event),
             Event::L2Advertisement(event) => self.on_l2_advertisement(event),
             Event::BgpAdvertisement(event) => self.on_bgp_advertisement(event),
-            Event::BgpPeer(event) => self.on_bgp_peer(event),
+            Event::BgpPeer(event) => self.on_bgp_peer(*event),
+            Event::BfdProfile(event) => self.on_bfd_profile(event),
             Event::Community(event) => self.on_community(event),
             Event::Secret(event) => self.on_secret(event),
             Event::SpeakerConfig(event) => self.on_speaker_config(event),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use crds::{
-    BGPAdvertisement, BGPPeer, Community, IPAddressPool, IPAllocation, L2Advertisement,
+    BFDProfile, BGPAdvertisement, BGPPeer, Community, IPAddressPool, IPAllocation, L2Advertisement,
     PasswordSecret, SpeakerConfig,
 };
 use k8s_openapi::api::core::v1::{Namespace, Service};
@@ -188,7 +188,14 @@ fn watch_configuration(tasks: &mut Supervisor, client: &Client, events: &mpsc::S
     let peers: Api<BGPPeer> = Api::all(client.clone());
     tasks.spawn(
         "bgppeers",
-        pump(peers, all(), events.clone(), Event::BgpPeer),
+        pump(peers, all(), events.clone(), |event| {
+            Event::BgpPeer(Box::new(event))
+        }),
+    );
+    let profiles: Api<BFDProfile> = Api::all(client.clone());
+    tasks.spawn(
+        "bfdprofiles",
+        pump(profiles, all(), events.clone(), Event::BfdProfile),
     );
     let communities: Api<Community> = Api::all(client.clone());
     tasks.spawn(

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crds::{
-    BGPAdvertisement, BGPPeer, Community, IPAddressPool, IPAllocation, L2Advertisement,
+    BFDProfile, BGPAdvertisement, BGPPeer, Community, IPAddressPool, IPAllocation, L2Advertisement,
     SPEAKER_SECRET_NAME, SpeakerConfig,
 };
 use futures::future::join_all;
@@ -148,6 +148,9 @@ impl Writer {
                 self.apply_status::<BGPAdvertisement>(name, status).await,
             ),
             ConfigKind::BgpPeer => written(name, self.apply_status::<BGPPeer>(name, status).await),
+            ConfigKind::BfdProfile => {
+                written(name, self.apply_status::<BFDProfile>(name, status).await)
+            }
             ConfigKind::Community => {
                 written(name, self.apply_status::<Community>(name, status).await)
             }

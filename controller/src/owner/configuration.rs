@@ -332,7 +332,11 @@ impl Owner {
                 )
             })
             .collect();
-        SpeakerConfigSpec::from(&crds::speaker_config(&configuration.settled, &referenced))
+        let mut config = crds::speaker_config(&configuration.settled, &referenced);
+        // Whoever takes Seamark off the cluster says so there, and nowhere else.
+        let written = configuration.written.as_ref();
+        config.leaving = written.is_some_and(|written| written.spec.leaving);
+        SpeakerConfigSpec::from(&config)
     }
 
     pub(super) fn on_configuration_written(

@@ -4,6 +4,7 @@ mod configuration;
 mod conflicts;
 mod passwords;
 mod peers;
+mod profiles;
 mod release;
 mod settlement;
 mod world;

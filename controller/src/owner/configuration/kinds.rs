@@ -1,6 +1,8 @@
 //! The kinds that users write, as they stand in force.
 
-use crds::{BGPAdvertisement, BGPPeer, Community, IPAddressPool, L2Advertisement, Objects};
+use crds::{
+    BFDProfile, BGPAdvertisement, BGPPeer, Community, IPAddressPool, L2Advertisement, Objects,
+};
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use runtime::watch::{WatchEvent, WatchFailure};
@@ -17,6 +19,7 @@ pub(super) struct Kinds {
     pub(super) l2_advertisements: SettledKind<L2Advertisement>,
     pub(super) bgp_advertisements: SettledKind<BGPAdvertisement>,
     pub(super) bgp_peers: SettledKind<BGPPeer>,
+    pub(super) bfd_profiles: SettledKind<BFDProfile>,
     pub(super) communities: SettledKind<Community>,
 }
 
@@ -27,6 +30,7 @@ impl Kinds {
             && self.l2_advertisements.is_synced()
             && self.bgp_advertisements.is_synced()
             && self.bgp_peers.is_synced()
+            && self.bfd_profiles.is_synced()
             && self.communities.is_synced()
     }
 
@@ -37,7 +41,7 @@ impl Kinds {
             l2_advertisements: self.l2_advertisements.objects().collect(),
             bgp_advertisements: self.bgp_advertisements.objects().collect(),
             bgp_peers: self.bgp_peers.objects().collect(),
-            bfd_profiles: Vec::new(),
+            bfd_profiles: self.bfd_profiles.objects().collect(),
             communities: self.communities.objects().collect(),
         }
     }
@@ -57,6 +61,7 @@ impl Kinds {
                     self.bgp_advertisements.len(),
                 ),
                 ConfigKind::BgpPeer => (self.bgp_peers.unknown(), self.bgp_peers.len()),
+                ConfigKind::BfdProfile => (self.bfd_profiles.unknown(), self.bfd_profiles.len()),
                 ConfigKind::Community => (self.communities.unknown(), self.communities.len()),
             };
             unknown.map(|unknown| (unknown.reason(), unknown.message(kind, count)))
@@ -69,6 +74,7 @@ impl Kinds {
             ConfigKind::L2Advertisement => self.l2_advertisements.is_doubtful(),
             ConfigKind::BgpAdvertisement => self.bgp_advertisements.is_doubtful(),
             ConfigKind::BgpPeer => self.bgp_peers.is_doubtful(),
+            ConfigKind::BfdProfile => self.bfd_profiles.is_doubtful(),
             ConfigKind::Community => self.communities.is_doubtful(),
         }
     }
@@ -79,6 +85,7 @@ impl Kinds {
             ConfigKind::L2Advertisement => self.l2_advertisements.confirm(whole),
             ConfigKind::BgpAdvertisement => self.bgp_advertisements.confirm(whole),
             ConfigKind::BgpPeer => self.bgp_peers.confirm(whole),
+            ConfigKind::BfdProfile => self.bfd_profiles.confirm(whole),
             ConfigKind::Community => self.communities.confirm(whole),
         }
     }
@@ -141,6 +148,12 @@ impl Owner {
     pub(in crate::owner) fn on_bgp_peer(&mut self, event: WatchEvent<BGPPeer>) {
         let same = |a: &BGPPeer, b: &BGPPeer| a.spec == b.spec && a.status == b.status;
         let changed = take(&mut self.configuration.kinds.bgp_peers, event, same);
+        self.kind_read(changed);
+    }
+
+    pub(in crate::owner) fn on_bfd_profile(&mut self, event: WatchEvent<BFDProfile>) {
+        let same = |a: &BFDProfile, b: &BFDProfile| a.spec == b.spec && a.status == b.status;
+        let changed = take(&mut self.configuration.kinds.bfd_profiles, event, same);
         self.kind_read(changed);
     }
 

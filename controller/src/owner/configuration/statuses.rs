@@ -70,6 +70,10 @@ impl Owner {
             let shown = object.status.as_ref().map(|status| &status.conditions);
             writes.extend(self.conditions_write(ConfigKind::BgpPeer, object, shown, now));
         }
+        for object in kinds.bfd_profiles.objects() {
+            let shown = object.status.as_ref().map(|status| &status.conditions);
+            writes.extend(self.conditions_write(ConfigKind::BfdProfile, object, shown, now));
+        }
         for object in kinds.communities.objects() {
             let shown = object.status.as_ref().map(|status| &status.conditions);
             writes.extend(self.conditions_write(ConfigKind::Community, object, shown, now));

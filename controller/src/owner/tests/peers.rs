@@ -109,8 +109,8 @@ fn peers_whose_definition_is_gone_stay_in_force() {
     assert_eq!(world.effects(), [Effect::LookUpKind(ConfigKind::BgpPeer)]);
     let gone = Outcome::KindLookedUp(ConfigKind::BgpPeer, Some(false));
     world.tell(Event::Done(gone));
-    world.tell(Event::BgpPeer(WatchEvent::Failed(WatchFailure::NotFound)));
-    world.tell(Event::BgpPeer(WatchEvent::Restarted(Vec::new())));
+    world.tell_peer(WatchEvent::Failed(WatchFailure::NotFound));
+    world.tell_peer(WatchEvent::Restarted(Vec::new()));
     world.converge();
     assert_eq!(peers(&world), ["tor"]);
     let degraded = &world.config().status.as_ref().unwrap().conditions[0];
@@ -123,7 +123,7 @@ fn nothing_is_written_before_every_kind_was_read() {
     let before = world.config().clone();
     world.restart_without_peers();
     assert_eq!(world.effects(), []);
-    world.tell(Event::BgpPeer(WatchEvent::Failed(WatchFailure::NotFound)));
+    world.tell_peer(WatchEvent::Failed(WatchFailure::NotFound));
     assert_eq!(world.effects(), []);
     assert_eq!(*world.config(), before);
 }

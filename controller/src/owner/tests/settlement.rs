@@ -18,7 +18,8 @@ fn nothing_is_decided_before_everything_was_read() {
     world.tell(Event::Pool(WatchEvent::Restarted(vec![pool])));
     world.tell(Event::L2Advertisement(WatchEvent::Restarted(Vec::new())));
     world.tell(Event::BgpAdvertisement(WatchEvent::Restarted(Vec::new())));
-    world.tell(Event::BgpPeer(WatchEvent::Restarted(Vec::new())));
+    world.tell_peer(WatchEvent::Restarted(Vec::new()));
+    world.tell(Event::BfdProfile(WatchEvent::Restarted(Vec::new())));
     world.tell(Event::Community(WatchEvent::Restarted(Vec::new())));
     world.tell(Event::SpeakerConfig(WatchEvent::Restarted(Vec::new())));
     assert_eq!(world.effects(), []);

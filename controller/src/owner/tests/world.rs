@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crds::{
-    BGPAdvertisement, BGPPeer, Community, IPAddressPool, IPAllocation, L2Advertisement,
+    BFDProfile, BGPAdvertisement, BGPPeer, Community, IPAddressPool, IPAllocation, L2Advertisement,
     PasswordSecret, SPEAKER_SECRET_NAME, SpeakerConfig,
 };
 use k8s_openapi::ByteString;
@@ -35,6 +35,7 @@ pub(super) struct World {
     advertisements: BTreeMap<String, L2Advertisement>,
     bgp_advertisements: BTreeMap<String, BGPAdvertisement>,
     bgp_peers: BTreeMap<String, BGPPeer>,
+    bfd_profiles: BTreeMap<String, BFDProfile>,
     communities: BTreeMap<String, Community>,
     secrets: BTreeMap<String, Secret>,
     config: Option<SpeakerConfig>,
@@ -56,6 +57,7 @@ impl World {
             advertisements: BTreeMap::new(),
             bgp_advertisements: BTreeMap::new(),
             bgp_peers: BTreeMap::new(),
+            bfd_profiles: BTreeMap::new(),
             communities: BTreeMap::new(),
             secrets: BTreeMap::new(),
             config: None,
@@ -129,6 +131,10 @@ impl World {
         self.tell(Event::Service(Box::new(event)));
     }
 
+    pub(super) fn tell_peer(&mut self, event: WatchEvent<BGPPeer>) {
+        self.tell(Event::BgpPeer(Box::new(event)));
+    }
+
     pub(super) fn put_pool(&mut self, name: &str, addresses: &[&str]) -> IPAddressPool {
         let version = self.next();
         let pool: IPAddressPool = serde_json::from_value(json!({
@@ -164,12 +170,12 @@ impl World {
         peer.metadata = metadata;
         self.version += 1;
         self.bgp_peers.insert(name.to_owned(), peer.clone());
-        self.tell(Event::BgpPeer(WatchEvent::Applied(peer)));
+        self.tell_peer(WatchEvent::Applied(peer));
     }
 
     pub(super) fn delete_peer(&mut self, name: &str) {
         let peer = self.bgp_peers.remove(name).unwrap();
-        self.tell(Event::BgpPeer(WatchEvent::Deleted(peer)));
+        self.tell_peer(WatchEvent::Deleted(peer));
     }
 
     pub(super) fn apply_bgp_advertisement(&mut self, name: &str, spec: Value) {
@@ -190,6 +196,22 @@ impl World {
         self.version += 1;
         self.communities.insert(name.to_owned(), object.clone());
         self.tell(Event::Community(WatchEvent::Applied(object)));
+    }
+
+    pub(super) fn apply_bfd_profile(&mut self, name: &str, spec: Value) {
+        let metadata = self.metadata(name, None);
+        let before = self.bfd_profiles.get(name);
+        let mut object = BFDProfile::new(name, serde_json::from_value(spec).unwrap());
+        object.status = before.and_then(|profile| profile.status.clone());
+        object.metadata = metadata;
+        self.version += 1;
+        self.bfd_profiles.insert(name.to_owned(), object.clone());
+        self.tell(Event::BfdProfile(WatchEvent::Applied(object)));
+    }
+
+    pub(super) fn delete_bfd_profile(&mut self, name: &str) {
+        let profile = self.bfd_profiles.remove(name).unwrap();
+        self.tell(Event::BfdProfile(WatchEvent::Deleted(profile)));
     }
 
     fn metadata(&self, name: &str, before: Option<ObjectMeta>) -> ObjectMeta {
@@ -324,22 +346,41 @@ impl World {
     pub(super) fn restart(&mut self) {
         self.restart_without_peers();
         let peers = self.bgp_peers.values().cloned().collect();
-        self.tell(Event::BgpPeer(WatchEvent::Restarted(peers)));
+        self.tell_peer(WatchEvent::Restarted(peers));
+    }
+
+    /// The same, but no BFDProfiles are read.
+    pub(super) fn restart_without_profiles(&mut self) {
+        self.restart_with_the_rest();
+        let peers = self.bgp_peers.values().cloned().collect();
+        self.tell_peer(WatchEvent::Restarted(peers));
+        self.read_secrets();
     }
 
     /// The same, but no BGPPeers are read.
     pub(super) fn restart_without_peers(&mut self) {
         self.restart_with_the_rest();
-        let secrets = self.secrets.values().cloned().map(PasswordSecret::from);
-        let secrets = secrets.collect();
-        self.tell(Event::Secret(WatchEvent::Restarted(secrets)));
+        self.read_profiles();
+        self.read_secrets();
     }
 
     /// The same, but no Secrets are read.
     pub(super) fn restart_without_secrets(&mut self) {
         self.restart_with_the_rest();
+        self.read_profiles();
         let peers = self.bgp_peers.values().cloned().collect();
-        self.tell(Event::BgpPeer(WatchEvent::Restarted(peers)));
+        self.tell_peer(WatchEvent::Restarted(peers));
+    }
+
+    fn read_profiles(&mut self) {
+        let profiles = self.bfd_profiles.values().cloned().collect();
+        self.tell(Event::BfdProfile(WatchEvent::Restarted(profiles)));
+    }
+
+    fn read_secrets(&mut self) {
+        let secrets = self.secrets.values().cloned().map(PasswordSecret::from);
+        let secrets = secrets.collect();
+        self.tell(Event::Secret(WatchEvent::Restarted(secrets)));
     }
 
     fn restart_with_the_rest(&mut self) {
@@ -431,11 +472,15 @@ impl World {
         let event = match kind {
             ConfigKind::BgpPeer => self.bgp_peers.get_mut(name).map(|peer| {
                 peer.status = Some(crds::BGPPeerStatus { conditions });
-                Event::BgpPeer(WatchEvent::Applied(peer.clone()))
+                Event::BgpPeer(Box::new(WatchEvent::Applied(peer.clone())))
             }),
             ConfigKind::BgpAdvertisement => self.bgp_advertisements.get_mut(name).map(|object| {
                 object.status = Some(crds::BGPAdvertisementStatus { conditions });
                 Event::BgpAdvertisement(WatchEvent::Applied(object.clone()))
+            }),
+            ConfigKind::BfdProfile => self.bfd_profiles.get_mut(name).map(|object| {
+                object.status = Some(crds::BFDProfileStatus { conditions });
+                Event::BfdProfile(WatchEvent::Applied(object.clone()))
             }),
             ConfigKind::Community => self.communities.get_mut(name).map(|object| {
                 object.status = Some(crds::CommunityStatus { conditions });
@@ -600,6 +645,21 @@ impl World {
     pub(super) fn peer_condition(&self, name: &str) -> (String, String) {
         let condition = &self.bgp_peers[name].status.as_ref().unwrap().conditions[0];
         (condition.reason.clone(), condition.message.clone())
+    }
+
+    /// Status and reason of the one condition of a BFD profile.
+    pub(super) fn bfd_profile_condition(&self, name: &str) -> (String, String) {
+        let condition = &self.bfd_profiles[name].status.as_ref().unwrap().conditions[0];
+        (condition.status.clone(), condition.reason.clone())
+    }
+
+    /// Somebody edits SpeakerConfig.
+    pub(super) fn edit_config(&mut self, edit: impl FnOnce(&mut SpeakerConfig)) {
+        let mut config = self.config.clone().unwrap();
+        edit(&mut config);
+        config.metadata.resource_version = Some(self.next());
+        self.config = Some(config.clone());
+        self.tell(Event::SpeakerConfig(WatchEvent::Applied(config)));
     }
 
     /// The reason in the condition of a BGP advertisement.
