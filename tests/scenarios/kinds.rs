@@ -95,6 +95,7 @@ fn shows_and_explains(lab: &mut Lab) -> Result<()> {
         ("smalloc", "HELD BY", "POOL", "shop/web"),
         ("sml2adv", "ACCEPTED", "AGE", "full"),
         ("smpeer", "ADDRESS", "MY ASN", "4200000000"),
+        ("smbfd", "TRANSMIT INTERVAL", "PASSIVE MODE", "60000"),
         ("smbgpadv", "ACCEPTED", "AGE", "full"),
         ("smcommunity", "ACCEPTED", "AGE", "named"),
         ("smconfig", "GENERATION", "DEGRADED", "seamark"),
@@ -114,11 +115,17 @@ fn shows_and_explains(lab: &mut Lab) -> Result<()> {
         "l2advertisement.spec.interfaces",
         "bgppeer.spec.passwordSecret.key",
         "bgppeer.spec.holdTime",
+        "bgppeer.spec.listenRange",
+        "bgppeer.spec.gracefulRestart.bfdBudget",
+        "bgppeer.spec.gracefulShutdown.wait",
+        "bfdprofile.spec.detectMultiplier",
         "bgpadvertisement.spec.communities",
         "community.spec.communities",
         "ipallocation.spec.holders",
         "speakerconfig.spec.pools",
+        "speakerconfig.spec.bgpPeers.bfd.profile",
         "speakerstatus.status",
+        "speakerstatus.status.sessions.bfd.detectionTime",
     ] {
         let text = lab.kubectl(&["explain", field])?;
         let words = text.split("DESCRIPTION:").nth(1).unwrap_or_default();

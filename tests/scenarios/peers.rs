@@ -23,6 +23,14 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             bad_peers,
         ),
         Scenario::new(
+            "a BGP peer is on an interface or in a range as well, and each router is one peer",
+            remotes,
+        ),
+        Scenario::new(
+            "a BGP peer never runs without the BFD profile that it names, and a lost one stays",
+            profiles,
+        ),
+        Scenario::new(
             "a BGP advertisement that is not right says what to change, stays as it was, and heals",
             bad_advertisements,
         ),
@@ -49,11 +57,14 @@ fn apply(lab: &Lab, kind: &str, name: &str, spec: &Value) -> Result<()> {
         .with_context(|| format!("applying {kind}/{name}"))
 }
 
-/// Create or change a peer with these fields besides the ones it needs.
+/// Create or change a peer with these fields besides the ones it needs; `null` takes one away.
 fn peer(lab: &Lab, name: &str, fields: &Value) -> Result<()> {
     let mut spec = json!({ "myASN": 64512, "peerASN": 64513, "peerAddress": "10.99.0.1" });
     for (field, value) in fields.as_object().into_iter().flatten() {
         spec[field] = value.clone();
+    }
+    if let Some(spec) = spec.as_object_mut() {
+        spec.retain(|_, value| !value.is_null());
     }
     apply(lab, "BGPPeer", name, &spec)
 }
@@ -113,9 +124,19 @@ fn settled_peer(name: &str, changes: &Value) -> Value {
         "holdTime": "90s",
         "maxPrefixes": 10000,
         "addressFamilies": ["IPv4", "IPv6"],
+        "gracefulRestart": {
+            "enabled": true,
+            "restartTime": "30s",
+            "notification": false,
+            "bfdBudget": "10s",
+        },
+        "gracefulShutdown": { "enabled": true, "wait": "5s" },
     });
     for (field, value) in changes.as_object().into_iter().flatten() {
         peer[field] = value.clone();
+    }
+    if let Some(peer) = peer.as_object_mut() {
+        peer.retain(|_, value| !value.is_null());
     }
     peer
 }
@@ -159,6 +180,119 @@ fn bad_peers(lab: &mut Lab) -> Result<()> {
     told(lab, "bgppeer/tor-again", "True", "Accepted", &[])?;
     let again = settled_peer("tor-again", &json!({ "holdTime": "30s" }));
     settled(lab, "bgpPeers", &json!([third, again]))
+}
+
+fn remotes(lab: &mut Lab) -> Result<()> {
+    lab.start_controller(&[])?;
+    let link = json!({ "peerAddress": null, "interface": "eth1" });
+    let v4 = json!({ "peerAddress": null, "listenRange": "10.99.0.0/24" });
+    let v6 = json!({ "peerAddress": null, "listenRange": "fd99::/64" });
+    for (name, fields) in [("link", &link), ("v4", &v4), ("v6", &v6)] {
+        peer(lab, name, fields)?;
+        told(lab, &format!("bgppeer/{name}"), "True", "Accepted", &[])?;
+    }
+    let waited_for = |fields: &Value| {
+        let mut fields = fields.clone();
+        fields["passive"] = json!(true);
+        fields
+    };
+    let all = json!([
+        settled_peer("link", &link),
+        settled_peer("v4", &waited_for(&v4)),
+        settled_peer("v6", &waited_for(&v6)),
+    ]);
+    settled(lab, "bgpPeers", &all)?;
+
+    // Names break ties, as all may be of one second; a later name never wins then.
+    peer(lab, "x-link", &link)?;
+    let words = ["BGPPeer link is older", "the same interface"];
+    told(lab, "bgppeer/x-link", "False", "DuplicatePeer", &words)?;
+    for (range, older) in [("10.99.0.128/25", "v4"), ("fd99::/48", "v6")] {
+        let inside = json!({ "peerAddress": null, "listenRange": range });
+        peer(lab, "x-range", &inside)?;
+        let words = [&*format!("BGPPeer {older} is older"), "overlapping range"];
+        told(lab, "bgppeer/x-range", "False", "DuplicatePeer", &words)?;
+    }
+    settled(lab, "bgpPeers", &all)?;
+    let address = json!({ "peerAddress": "10.99.0.1" });
+    peer(lab, "x-range", &json!({ "listenRange": null }))?;
+    told(lab, "bgppeer/x-range", "True", "Accepted", &[])?;
+    let mut more = all;
+    if let Some(peers) = more.as_array_mut() {
+        peers.push(settled_peer("x-range", &address));
+    }
+    settled(lab, "bgpPeers", &more)
+}
+
+fn profiles(lab: &mut Lab) -> Result<()> {
+    lab.start_controller(&[])?;
+    let fields = json!({ "bfdProfile": "fast" });
+    peer(lab, "tor", &fields)?;
+    let words = [
+        "there is no BFDProfile fast",
+        "create it",
+        "not put in force",
+    ];
+    told(lab, "bgppeer/tor", "False", "UnknownBFDProfile", &words)?;
+    settled(lab, "bgpPeers", &Value::Null)?;
+
+    let intervals = json!({ "receiveInterval": 50, "transmitInterval": 60 });
+    apply(lab, "BFDProfile", "fast", &intervals)?;
+    told(lab, "bgppeer/tor", "True", "Accepted", &[])?;
+    told(lab, "bfdprofile/fast", "True", "Accepted", &[])?;
+    let with = |receive: u32| {
+        let bfd = json!({
+            "profile": "fast",
+            "receiveInterval": receive,
+            "transmitInterval": 60,
+            "detectMultiplier": 3,
+            "minimumTtl": 254,
+        });
+        json!([settled_peer("tor", &json!({ "bfd": bfd }))])
+    };
+    settled(lab, "bgpPeers", &with(50))?;
+    apply(
+        lab,
+        "BFDProfile",
+        "fast",
+        &json!({ "receiveInterval": 10, "transmitInterval": 60 }),
+    )?;
+    settled(lab, "bgpPeers", &with(10))?;
+
+    // Missing data is never an order.
+    lab.kubectl(&["delete", "bfdprofile", "fast"])?;
+    let words = ["there is no BFDProfile fast", "last values stay in use"];
+    told(lab, "bgppeer/tor", "True", "UnknownBFDProfile", &words)?;
+    settled(lab, "bgpPeers", &with(10))?;
+    lab.restart(&Part::Controller)?;
+    lab.wait_ready(&Part::Controller)?;
+    let second = json!({ "bfdProfile": "fast", "peerAddress": "fd99::1" });
+    peer(lab, "second", &second)?;
+    told(lab, "bgppeer/second", "False", "UnknownBFDProfile", &[])?;
+    told(lab, "bgppeer/tor", "True", "UnknownBFDProfile", &words)?;
+    settled(lab, "bgpPeers", &with(10))?;
+    lab.kubectl(&["delete", "bgppeer", "second"])?;
+    apply(lab, "BFDProfile", "fast", &intervals)?;
+    told(lab, "bgppeer/tor", "True", "Accepted", &[])?;
+    settled(lab, "bgpPeers", &with(50))?;
+
+    // Another profile that is missing leaves the peer whole as it was.
+    peer(
+        lab,
+        "tor",
+        &json!({ "bfdProfile": "faster", "holdTime": "9s" }),
+    )?;
+    told(
+        lab,
+        "bgppeer/tor",
+        "False",
+        "UnknownBFDProfile",
+        &["BFDProfile faster"],
+    )?;
+    settled(lab, "bgpPeers", &with(50))?;
+    peer(lab, "tor", &json!({}))?;
+    told(lab, "bgppeer/tor", "True", "Accepted", &[])?;
+    settled(lab, "bgpPeers", &json!([settled_peer("tor", &json!({}))]))
 }
 
 fn bad_advertisements(lab: &mut Lab) -> Result<()> {
