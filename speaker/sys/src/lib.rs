@@ -1,12 +1,13 @@
 //! Safe wrappers over the Linux calls that a speaker needs: packet sockets with their filters,
-//! multicast memberships, BGP's TCP connections, and a monitor of interfaces. Nothing is decided
-//! here.
+//! multicast memberships, router discovery, BGP's TCP connections, and a monitor of interfaces.
+//! Nothing is decided here.
 //!
-//! The only crate of the workspace with `unsafe` code that ships: four calls for which neither std
-//! nor socket2 nor tokio has a safe form, in `option`, `packet` and `tcp`.
+//! The only crate of the workspace with `unsafe` code that ships: a few calls for which neither
+//! std nor socket2 nor tokio has a safe form, in `icmp6`, `option`, `packet` and `tcp`.
 
 mod filter;
 mod groups;
+mod icmp6;
 mod index;
 pub mod netlink;
 mod option;
@@ -14,5 +15,6 @@ mod packet;
 pub mod tcp;
 
 pub use groups::{Groups, JoinGroupError};
+pub use icmp6::{OpenRouterSocketError, Received, RouterSocket};
 pub use index::InterfaceIndex;
 pub use packet::{OpenPacketSocketError, PacketSocket, Protocol, ReceiveError, SendError};

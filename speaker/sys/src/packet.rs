@@ -275,7 +275,7 @@ fn bind(socket: &Socket, ethertype: u16, interface: InterfaceIndex) -> io::Resul
 /// Has tokio watch the socket, for reading only: else every frame sent would wake us when it has
 /// left.
 #[expect(unsafe_code, reason = "AsyncFd has no safe constructor")]
-fn register(socket: Socket) -> io::Result<AsyncFd<Socket>> {
+pub(crate) fn register(socket: Socket) -> io::Result<AsyncFd<Socket>> {
     // SAFETY: a `Socket` owns its descriptor, keeps it open until it is dropped and always
     // returns the same; AsyncFd owns the `Socket`.
     unsafe { Ok(AsyncFd::register_with_interest(socket, Interest::READABLE)?) }
