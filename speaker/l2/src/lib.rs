@@ -2,7 +2,8 @@
 //!
 //! A pure core after the contract of every protocol core: [`Segment`] takes frames, deadlines and
 //! the desired set of VIPs, and gives frames to transmit and multicast groups to join. It opens no
-//! socket and reads no clock. Who owns a VIP is [`election`]'s matter.
+//! socket and reads no clock. Who owns a VIP is [`election`]'s matter. [`discovery`] is about no VIP:
+//! it finds out who is at the other end of a link.
 //!
 //! Both packets that we send have a fixed layout of 42 and 86 bytes, so they are written here
 //! byte by byte: a packet library would bring mutable views that panic on short buffers and a
@@ -10,6 +11,7 @@
 #![warn(missing_docs)]
 
 pub mod arp;
+pub mod discovery;
 pub mod election;
 pub mod ndp;
 

@@ -3,6 +3,8 @@
 //! A solicitation is answered to its source link-layer address option if it has one, else to the
 //! frame's Ethernet source (a unicast solicitation may leave the option out, §4.3).
 
+pub mod router;
+
 use std::net::Ipv6Addr;
 
 use thiserror::Error;
