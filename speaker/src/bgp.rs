@@ -13,6 +13,8 @@
 mod change;
 mod listener;
 mod metrics;
+mod name;
+mod neighbors;
 mod peer;
 mod peers;
 mod routes;
@@ -20,15 +22,17 @@ mod session;
 mod socket;
 mod transport;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bgp::RouterId;
+use k8s_openapi::jiff::Timestamp;
 use model::{BgpPeer, NodeName, Password, PeerName};
-use plan::NextHops;
+use plan::{Interface, NextHops};
+use sys::tcp::Device;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -36,15 +40,22 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use listener::Listeners;
+use neighbors::{Origin, wanted_of, whose};
+use peer::Stay;
 
 pub use change::Change;
 pub use metrics::Metrics;
+pub use name::SessionName;
 pub use session::Session;
 
-pub(crate) use peers::{peers, router_id};
+pub(crate) use peers::{Local, peers, router_id};
 
 /// Connections of a peer that wait for its task. It takes them at once; more is a peer that storms.
 const ACCEPTED: usize = 4;
+
+/// The neighbours that a range may have at a time: many times those of any link, and few enough
+/// that whoever may connect from it costs some megabytes at the most.
+const NEIGHBORS: usize = 100;
 
 /// How long a peer whose task panicked is left alone.
 const REPAIR: Duration = Duration::from_secs(10);
@@ -58,7 +69,12 @@ pub struct Desired {
     pub secret: Secret,
     /// Ours, unless the BGPPeer says another.
     pub router_id: RouterId,
+    /// Where it is: with its link, where it is on one; `None` for a range, and for a peer on a link
+    /// on which nobody has been heard yet.
+    pub remote: Option<SocketAddr>,
     pub next_hops: NextHops,
+    /// Of a range, by which its neighbours' next hops are found; of others none.
+    pub interfaces: Arc<[Interface]>,
     /// What it is to hold, sorted.
     pub routes: Arc<[plan::Route]>,
 }
@@ -69,14 +85,18 @@ impl PartialEq for Desired {
             settings,
             secret,
             router_id,
+            remote,
             next_hops,
+            interfaces,
             routes,
         } = self;
         Arc::ptr_eq(routes, &other.routes)
             && *settings == other.settings
             && *secret == other.secret
             && *router_id == other.router_id
+            && *remote == other.remote
             && *next_hops == other.next_hops
+            && *interfaces == other.interfaces
     }
 }
 
@@ -94,11 +114,11 @@ pub enum Secret {
 /// All peers that this node speaks to.
 pub type Peers = Arc<BTreeMap<PeerName, Desired>>;
 
-/// All peers that there are tasks for, as they stand.
-pub type Sessions = BTreeMap<PeerName, Session>;
+/// All sessions that there are tasks for, as they stand; and ranges from which nobody can be let in.
+pub type Sessions = BTreeMap<SessionName, Session>;
 
-/// What was last to be told of the session of each peer that there is a task for.
-pub type Changes = BTreeMap<PeerName, Change>;
+/// What was last to be told of each of those.
+pub type Changes = BTreeMap<SessionName, Change>;
 
 /// How the driver is tied to the rest.
 #[derive(Debug)]
@@ -137,6 +157,9 @@ pub async fn run(settings: Settings, channels: Channels, metrics: Metrics) {
         tasks: JoinSet::new(),
         names: HashMap::new(),
         running: BTreeMap::new(),
+        wanted: Peers::default(),
+        closed: BTreeMap::new(),
+        crowded: BTreeSet::new(),
     };
     driver.drive(peers).await;
     driver.running.clear();
@@ -154,12 +177,18 @@ struct Driver {
     listeners: Listeners,
     tasks: JoinSet<()>,
     /// Only looked up, so a hash map changes no answer; ids have no order.
-    names: HashMap<Id, PeerName>,
-    running: BTreeMap<PeerName, Running>,
+    names: HashMap<Id, SessionName>,
+    running: BTreeMap<SessionName, Running>,
+    wanted: Peers,
+    /// Ranges from which nobody is let in, and why.
+    closed: BTreeMap<PeerName, String>,
+    /// Ranges that have all the neighbours that they may have, which was said then.
+    crowded: BTreeSet<PeerName>,
 }
 
 /// A peer that there is a task for.
 struct Running {
+    task: Id,
     desired: watch::Sender<Desired>,
     accepted: mpsc::Sender<TcpStream>,
 }
@@ -180,8 +209,8 @@ impl Driver {
                     if changed.is_err() {
                         return;
                     }
-                    let wanted = Arc::clone(&peers.borrow_and_update());
-                    self.reconcile(&wanted);
+                    self.wanted = Arc::clone(&peers.borrow_and_update());
+                    self.reconcile();
                 }
                 Some(ended) = self.tasks.join_next_with_id() => {
                     if self.ended(&ended) {
@@ -190,37 +219,79 @@ impl Driver {
                 }
                 () = due(again) => {
                     repair = repair.filter(|at| *at > Instant::now());
-                    let wanted = Arc::clone(&peers.borrow());
-                    self.reconcile(&wanted);
+                    self.reconcile();
                 }
-                (stream, from) = self.listeners.accept() => self.accepted(stream, from),
+                (stream, from, device) = self.listeners.accept() => {
+                    self.accepted(stream, from, device.as_ref());
+                }
             }
         }
     }
 
-    /// A task for each peer that is wanted and none for any other; each told what has changed.
-    fn reconcile(&mut self, wanted: &BTreeMap<PeerName, Desired>) {
+    /// A task for each peer that is wanted, and for each neighbour of a range that came; none for any
+    /// other. Each is told what has changed.
+    fn reconcile(&mut self) {
+        let wanted = Arc::clone(&self.wanted);
         // Whose sender is dropped closes its session and ends.
-        self.running.retain(|name, _| wanted.contains_key(name));
-        for (name, desired) in wanted {
-            match self.running.get(name) {
-                Some(running) => {
-                    running.desired.send_if_modified(|known| {
-                        let changed = known != desired;
-                        if changed {
-                            known.clone_from(desired);
-                        }
-                        changed
-                    });
+        self.running.retain(|name, running| {
+            let Some(desired) = wanted_of(&wanted, name) else {
+                return false;
+            };
+            running.desired.send_if_modified(|known| {
+                let changed = *known != *desired;
+                if changed {
+                    *known = desired.into_owned();
                 }
-                None => self.start(name, desired),
+                changed
+            });
+            true
+        });
+        for (peer, desired) in wanted.iter() {
+            let name = SessionName::from(peer.clone());
+            if desired.range().is_none() && !self.running.contains_key(&name) {
+                self.start(name, desired.clone(), Stay::Configured);
             }
         }
+        self.crowded.retain(|peer| wanted.contains_key(peer));
+        self.close_ranges(&wanted);
         self.listeners.reconcile(wanted.values());
     }
 
-    fn start(&mut self, name: &PeerName, desired: &Desired) {
-        let (sender, receiver) = watch::channel(desired.clone());
+    /// Says of which ranges nobody can be let in. Of the others each neighbour speaks for itself.
+    fn close_ranges(&mut self, wanted: &BTreeMap<PeerName, Desired>) {
+        let ranges = wanted
+            .iter()
+            .filter(|(_, desired)| desired.range().is_some());
+        let closed = ranges.filter_map(|(peer, desired)| {
+            let unfit = transport::options(desired).err()?;
+            Some((peer.clone(), runtime::log::chain(&unfit)))
+        });
+        let before = std::mem::replace(&mut self.closed, closed.collect());
+        for peer in before.keys() {
+            let is_range = wanted.get(peer).is_some_and(|now| now.range().is_some());
+            if is_range && !self.closed.contains_key(peer) || !wanted.contains_key(peer) {
+                self.forget(&SessionName::from(peer.clone()));
+            }
+        }
+        for (peer, reason) in &self.closed {
+            if before.get(peer) == Some(reason) {
+                continue;
+            }
+            let name = SessionName::from(peer.clone());
+            let change = Change::Refused(reason.clone());
+            change.log(&name);
+            let session = Session::refused(reason.clone(), Timestamp::now());
+            self.changes
+                .send_modify(|changes| drop(changes.insert(name.clone(), change)));
+            self.sessions.send_modify(|sessions| {
+                let session = session.after(sessions.get(&name));
+                sessions.insert(name, session);
+            });
+        }
+    }
+
+    fn start(&mut self, name: SessionName, desired: Desired, stay: Stay) {
+        let (sender, receiver) = watch::channel(desired);
         let (accepted, inlet) = mpsc::channel(ACCEPTED);
         let channels = peer::Channels {
             desired: receiver,
@@ -231,16 +302,17 @@ impl Driver {
             shutdown: self.shutdown.clone(),
         };
         // Each process and peer waits otherwise, so that a hundred nodes do not dial in step.
-        let seed = RandomState::new().hash_one(name);
+        let seed = RandomState::new().hash_one(&name);
         let node = self.settings.node.clone();
-        let task = peer::run(name.clone(), node, seed, channels);
-        let id = self.tasks.spawn(task).id();
-        self.names.insert(id, name.clone());
+        let task = peer::run(name.clone(), node, stay, seed, channels);
+        let task = self.tasks.spawn(task).id();
+        self.names.insert(task, name.clone());
         let running = Running {
+            task,
             desired: sender,
             accepted,
         };
-        self.running.insert(name.clone(), running);
+        self.running.insert(name, running);
     }
 
     /// A task is over; whether it must be started again, as it panicked.
@@ -255,30 +327,63 @@ impl Driver {
         if panicked {
             tracing::error!(bug = true, peer = %name, "the peer's task panicked; its session is lost");
             self.metrics.panicked();
-            self.running.remove(&name);
         }
+        // It may be running again already, as another task.
+        self.running
+            .retain(|other, running| *other != name || running.task != id);
         if !self.running.contains_key(&name) {
-            self.metrics.forget(&name);
-            self.sessions
-                .send_if_modified(|sessions| sessions.remove(&name).is_some());
-            self.changes
-                .send_if_modified(|changes| changes.remove(&name).is_some());
+            self.crowded.remove(&name.peer);
+            self.forget(&name);
         }
         panicked
     }
 
-    /// Gives a connection to the peer that has this address; others' are closed unread.
-    fn accepted(&self, stream: TcpStream, from: SocketAddr) {
-        let from = from.ip().to_canonical();
-        let of_peer = |running: &&Running| {
-            let desired = running.desired.borrow();
-            desired.settings.passive && desired.settings.remote.address() == Some(from)
+    /// Nothing more is to be said of a session.
+    fn forget(&self, name: &SessionName) {
+        self.metrics.forget(name);
+        self.sessions
+            .send_if_modified(|sessions| sessions.remove(name).is_some());
+        self.changes
+            .send_if_modified(|changes| changes.remove(name).is_some());
+    }
+
+    /// Gives a connection to the peer that has this address, or in whose range it is; others' are
+    /// closed unread.
+    fn accepted(&mut self, stream: TcpStream, from: SocketAddr, device: Option<&Device>) {
+        let address = from;
+        let Some(name) = whose(&self.wanted, Origin { address, device }) else {
+            tracing::debug!(%from, "refusing a connection of no peer of ours");
+            return;
         };
-        match self.running.values().find(of_peer) {
-            // One that comes while as many wait is closed: its peer tries again.
-            Some(running) => drop(running.accepted.try_send(stream)),
-            None => tracing::debug!(%from, "refusing a connection of no peer of ours"),
+        if !self.running.contains_key(&name) && !self.admit(&name) {
+            return;
         }
+        if let Some(running) = self.running.get(&name) {
+            // One that comes while as many wait is closed: its peer tries again.
+            drop(running.accepted.try_send(stream));
+        }
+    }
+
+    /// Whether somebody who connects from a range is a neighbour now.
+    fn admit(&mut self, name: &SessionName) -> bool {
+        let peer = &name.peer;
+        let known = self.running.keys().filter(|other| other.peer == *peer);
+        if self.closed.contains_key(peer) {
+            return false;
+        }
+        if known.count() >= NEIGHBORS {
+            if self.crowded.insert(peer.clone()) {
+                let reason = format!("it has {NEIGHBORS} neighbors already");
+                tracing::warn!(%peer, reason, "refusing more neighbors of a range");
+            }
+            return false;
+        }
+        let wanted = Arc::clone(&self.wanted);
+        match wanted_of(&wanted, name) {
+            Some(desired) => self.start(name.clone(), desired.into_owned(), Stay::Visiting),
+            None => return false,
+        }
+        true
     }
 }
 

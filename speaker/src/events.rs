@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
-use crate::bgp::{Change, Changes, Peers};
+use crate::bgp::{Change, Changes, Peers, SessionName};
 use crate::status::FIELD_MANAGER;
 use share::Told;
 
@@ -65,24 +65,24 @@ pub(crate) async fn tell(
 struct Teller {
     client: Client,
     node: NodeName,
-    told: BTreeMap<PeerName, Told>,
+    told: BTreeMap<SessionName, Told>,
     failing: bool,
 }
 
 impl Teller {
     /// Tells what is news and may be told now; when the rest may be.
     async fn tell(&mut self, changes: &Changes, peers: &watch::Receiver<Peers>) -> Option<Instant> {
-        self.told.retain(|peer, _| changes.contains_key(peer));
+        self.told.retain(|name, _| changes.contains_key(name));
         let mut wake = None;
-        for (peer, change) in changes {
+        for (name, change) in changes {
             // The session of a peer that is wanted no more is nobody's concern.
-            let Some(uid) = uid(peers, peer) else {
+            let Some(uid) = uid(peers, &name.peer) else {
                 continue;
             };
-            let told = self.told.entry(peer.clone()).or_default();
+            let told = self.told.entry(name.clone()).or_default();
             let mut due = told.due(change, Instant::now());
             if due.is_some_and(|due| due <= Instant::now()) {
-                match publish(&self.client, &self.node, peer, uid, change).await {
+                match publish(&self.client, &self.node, name, uid, change).await {
                     Ok(()) => {
                         told.sent(change, Instant::now());
                         self.failing = false;
@@ -91,7 +91,7 @@ impl Teller {
                         told.failed(Instant::now());
                         if !std::mem::replace(&mut self.failing, true) {
                             let error = runtime::log::chain(&error);
-                            warn!(%peer, error, "failed to write an Event, trying again");
+                            warn!(peer = %name, error, "failed to write an Event, trying again");
                         }
                     }
                 }
@@ -112,7 +112,7 @@ fn uid(peers: &watch::Receiver<Peers>, peer: &PeerName) -> Option<Option<Uid>> {
 async fn publish(
     client: &Client,
     node: &NodeName,
-    peer: &PeerName,
+    session: &SessionName,
     uid: Option<Uid>,
     change: &Change,
 ) -> kube::Result<()> {
@@ -124,21 +124,31 @@ async fn publish(
     let regarding = ObjectReference {
         api_version: Some(BGPPeer::api_version(&()).into_owned()),
         kind: Some(BGPPeer::kind(&()).into_owned()),
-        name: Some(peer.to_string()),
+        name: Some(session.peer.to_string()),
         uid: uid.map(|uid| uid.to_string()),
         ..ObjectReference::default()
     };
     // A recorder counts Events of one reason as one, in the words of the first: here each has its
     // own words, and a recorder of its own.
     let recorder = Recorder::new(client.clone(), reporter);
-    recorder.publish(&event(node, change), &regarding).await
+    recorder
+        .publish(&event(node, session, change), &regarding)
+        .await
 }
 
-fn event(node: &NodeName, change: &Change) -> Event {
+fn event(node: &NodeName, session: &SessionName, change: &Change) -> Event {
     let phrase = change.phrase();
-    let (type_, mut note) = match change.trouble() {
-        None => (EventType::Normal, format!("node {node}: {phrase}")),
-        Some(why) => (EventType::Warning, format!("node {node}: {phrase}: {why}")),
+    let mut note = match session.neighbor {
+        None => format!("node {node}: {phrase}"),
+        Some(neighbor) => format!("node {node}, neighbor {neighbor}: {phrase}"),
+    };
+    let type_ = match change.trouble() {
+        None => EventType::Normal,
+        Some(why) => {
+            note.push_str(": ");
+            note.push_str(why);
+            EventType::Warning
+        }
     };
     note.truncate(note.floor_char_boundary(NOTE));
     Event {
@@ -157,13 +167,14 @@ mod tests {
     #[test]
     fn an_event_names_the_node_and_says_what_the_log_says() {
         let node = NodeName::new("n1");
-        let good = event(&node, &Change::Established);
+        let peer = SessionName::from(PeerName::new("tor-1"));
+        let good = event(&node, &peer, &Change::Established);
         assert_eq!(good.type_, EventType::Normal);
         assert_eq!(
             good.note.as_deref(),
             Some("node n1: BGP session established")
         );
-        let bad = event(&node, &Change::Ended("why; do this".to_owned()));
+        let bad = event(&node, &peer, &Change::Ended("why; do this".to_owned()));
         assert_eq!(bad.type_, EventType::Warning);
         let said = (bad.reason.as_str(), bad.note.as_deref());
         let note = "node n1: BGP session ended: why; do this";
@@ -171,9 +182,19 @@ mod tests {
     }
 
     #[test]
+    fn an_event_about_a_range_names_the_neighbour() {
+        let neighbor = "fd99::1".parse().unwrap();
+        let name = SessionName::of_neighbor(&PeerName::new("leafs"), neighbor);
+        let event = event(&NodeName::new("n1"), &name, &Change::Established);
+        let note = "node n1, neighbor fd99::1: BGP session established";
+        assert_eq!(event.note.as_deref(), Some(note));
+    }
+
+    #[test]
     fn a_note_is_no_longer_than_the_api_server_takes() {
         let long = Change::Refused("é".repeat(NOTE));
-        let note = event(&NodeName::new("n1"), &long).note.unwrap();
+        let peer = SessionName::from(PeerName::new("tor-1"));
+        let note = event(&NodeName::new("n1"), &peer, &long).note.unwrap();
         assert!(note.len() <= NOTE && note.ends_with('é'), "{note}");
     }
 }

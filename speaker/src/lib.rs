@@ -11,6 +11,7 @@ pub mod bgp;
 pub mod layer2;
 pub mod run;
 
+mod discovery;
 mod driver;
 mod events;
 mod index;

@@ -6,6 +6,7 @@
 //! prober ─────────────Event──▶ │ └──Order, watch (latest)──▶ prober
 //! layer 2 thread ─────Report──▶ Driver ─┐           │
 //! BGP driver ───────Sessions────────────┤           │
+//! discovery ────────Neighbors───────────┤           │
 //!                                       └─▶ Standing┴──watch (latest)──▶ status writer
 //! ```
 //!
@@ -21,13 +22,14 @@ use std::time::Duration;
 
 use ::bgp::RouterId;
 use model::{InterfaceName, PeerName};
-use plan::{Conflict, Fitness, Plan, Snapshot, Transition, WithheldAddress};
+use plan::{Conflict, Fitness, Plan, Route, Snapshot, Transition, WithheldAddress};
 use runtime::admin::{Gate, Health};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::bgp::{self, Peers, Sessions};
+use crate::discovery::Neighbors;
 use crate::driver::Driver;
 use crate::index::{Event, Index};
 use crate::layer2;
@@ -54,6 +56,8 @@ pub(crate) struct Inlets {
     pub(crate) reports: mpsc::Receiver<layer2::Report>,
     /// How the BGP peers stand. Its sender lives as long as the driver.
     pub(crate) sessions: watch::Receiver<Sessions>,
+    /// Who has been heard on links that BGP peers are on. Its sender lives as long as the driver.
+    pub(crate) neighbors: watch::Receiver<Neighbors>,
 }
 
 /// Where results go. A receiver that is slow sees the latest one.
@@ -85,6 +89,7 @@ pub(crate) struct Owner {
     /// that comes or goes later must not end sessions.
     router_id: Option<RouterId>,
     sessions: Sessions,
+    neighbors: Neighbors,
     /// What the log has last said of the service proxy.
     fitness: Fitness,
     /// Whether this node's Node object is known to be absent, which was said then.
@@ -107,6 +112,7 @@ impl Owner {
             conflicts: BTreeSet::new(),
             router_id: None,
             sessions: Sessions::new(),
+            neighbors: Neighbors::new(),
             fitness: Fitness::default(),
             homeless: false,
             due: None,
@@ -135,6 +141,11 @@ impl Owner {
                     self.sessions.clone_from(&inlets.sessions.borrow_and_update());
                     self.outlets.bgp.show(&self.sessions);
                     self.publish();
+                }
+                Ok(()) = inlets.neighbors.changed() => {
+                    self.neighbors.clone_from(&inlets.neighbors.borrow_and_update());
+                    // The plan is not about them; the peers' last part of it is among the facts.
+                    self.send_peers(&self.index.facts().bgp);
                 }
                 Some(()) = some(inlets.events.recv_many(&mut events, BATCH)) => {}
                 () = sleep_until(self.wake()) => {}
@@ -259,9 +270,13 @@ impl Owner {
             }
             changed
         });
+        self.send_peers(&plan.bgp);
+    }
+
+    fn send_peers(&self, planned: &BTreeMap<PeerName, Arc<[Route]>>) {
         self.outlets.peers.send_if_modified(|sent| {
             // Routes that have not changed are the same slice, and are compared by address.
-            let peers = self.peers(plan, sent);
+            let peers = self.peers(planned, sent);
             let changed = **sent != *peers;
             if changed {
                 *sent = peers;
@@ -270,21 +285,19 @@ impl Owner {
         });
     }
 
-    fn peers(&self, plan: &Plan, before: &Peers) -> Peers {
+    fn peers(&self, planned: &BTreeMap<PeerName, Arc<[Route]>>, before: &Peers) -> Peers {
         let facts = self.index.facts();
         let (Some(config), Some(router_id)) = (&facts.config, self.router_id) else {
             // Without a configuration the plan has no peers that it did not have before.
             return Arc::clone(before);
         };
-        let passwords = self.index.passwords();
-        bgp::peers(
-            plan,
-            config,
-            &passwords,
-            &facts.interfaces,
+        let local = bgp::Local {
+            passwords: &self.index.passwords(),
+            interfaces: &facts.interfaces,
+            neighbors: &self.neighbors,
             router_id,
-            before,
-        )
+        };
+        bgp::peers(planned, config, local, before)
     }
 
     /// Gives the status writer what there is to say, once there is anything.

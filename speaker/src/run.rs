@@ -5,6 +5,7 @@
 //!   bgp driver ◀─Peers (watch)─┐                               │
 //!    │    └──Sessions (watch)─▶│                               │
 //!    └─Changes (watch)─▶ events                                │
+//!   discovery ─Neighbors (watch)─▶ owner                       │
 //!   watch ×7 ──Event──▶ owner ──Desired (watch)────────────────┼─▶ driver ─▶ sockets
 //!   interfaces ─Event──▶  │ ◀──Report (mpsc)───────────────────┼── driver
 //!   prober ─────Event──▶  │ ─Order (watch)─▶ prober            │
@@ -39,7 +40,7 @@ use crate::metrics::Metrics;
 use crate::owner::{Inlets, Outlets, Owner};
 use crate::prober::{self, Order};
 use crate::slim::{SlimEndpointSlice, SlimNode, SlimService, SlimSpeakerStatus};
-use crate::{bgp, events, interfaces, layer2, permission, status};
+use crate::{bgp, discovery, events, interfaces, layer2, permission, status};
 
 /// Events under way from the watches to the owner; when it is full they wait, and so does the API
 /// server.
@@ -113,6 +114,7 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
     let (peers, asked) = watch::channel(bgp::Peers::default());
     let (sessions, stand) = watch::channel(bgp::Sessions::default());
     let (changes, changed) = watch::channel(bgp::Changes::default());
+    let (neighbors, heard) = watch::channel(discovery::Neighbors::default());
     let (standing, standings) = watch::channel(None);
     let (orders, ordered) = watch::channel(Order::default());
 
@@ -147,12 +149,15 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
         events: inlet,
         reports: reported,
         sessions: stand,
+        neighbors: heard,
     };
     let settings = bgp::Settings {
         node: node.clone(),
         port: args.bgp_port,
     };
     let telling = events::tell(client.clone(), node.clone(), changed, asked.clone());
+    let discovering = discovery::run(asked.clone(), interfaces.clone(), neighbors);
+    tasks.spawn("discovery", until(shutdown.clone(), discovering));
     let channels = bgp::Channels {
         peers: asked,
         sessions,

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use crds::{MAX_INTERFACES, SessionState, SpeakerInterface, WithheldCount};
-use model::{IpFamily, PeerName};
+use model::IpFamily;
 use plan::{Conflict, Fitness};
 
-use crate::bgp::Sessions;
+use crate::bgp::{SessionName, Sessions};
 use crate::driver::Driver;
 use crate::index::Index;
 use crate::metrics::Counts;
@@ -70,10 +70,10 @@ impl Standing {
 impl Standing {
     /// Whether the same peers have a session, and the same have none.
     pub(crate) fn has_sessions_as(&self, other: &Self) -> bool {
-        let states = |standing: &Self| -> Vec<(PeerName, SessionState)> {
+        let states = |standing: &Self| -> Vec<(SessionName, SessionState)> {
             let sessions = standing.sessions.iter();
             sessions
-                .map(|(peer, session)| (peer.clone(), session.state))
+                .map(|(name, session)| (name.clone(), session.state))
                 .collect()
         };
         states(self) == states(other)

@@ -195,9 +195,12 @@ fn status(standing: &Standing, conditions: Vec<Condition>) -> SpeakerStatusStatu
 fn sessions(sessions: &Sessions) -> Vec<SpeakerSession> {
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
     let sessions = sessions.iter().take(MAX_SESSIONS);
-    let sessions = sessions.map(|(peer, session)| SpeakerSession {
-        peer: peer.as_str().to_owned(),
-        neighbor: String::new(),
+    let sessions = sessions.map(|(name, session)| SpeakerSession {
+        peer: name.peer.as_str().to_owned(),
+        neighbor: session
+            .neighbor
+            .map(|address| address.to_string())
+            .unwrap_or_default(),
         state: session.state,
         since: Time(session.since),
         last_error: session.last_error.clone(),

@@ -1,7 +1,8 @@
 //! What people are told of a session: a line of the log and an Event, in the same words.
 
-use model::PeerName;
 use tracing::{info, warn};
+
+use super::SessionName;
 
 /// A change of a peer's session. A step on the way to one is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl Change {
         }
     }
 
-    pub(super) fn log(&self, peer: &PeerName) {
+    pub(super) fn log(&self, peer: &SessionName) {
         match self.trouble() {
             None => info!(%peer, "{}", self.phrase()),
             Some(reason) => warn!(%peer, reason, "{}", self.phrase()),

@@ -1,16 +1,17 @@
 //! Where peers connect to us that are asked to; nothing is open while there are none.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use model::IpFamily;
-use sys::tcp::{Device, Listener, Md5Key, Peers};
+use model::{IpFamily, Remote};
+use sys::tcp::{Device, Listener, Md5Key, Options, Peers};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 use super::Desired;
-use super::transport::Transport;
+use super::transport;
 
 /// After an error that says that descriptors are short, so that the loop does not spin.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -37,7 +38,7 @@ struct Place {
 struct Open {
     listener: Listener,
     /// Whose segments must be signed, and how.
-    keys: BTreeMap<IpAddr, Md5Key>,
+    keys: BTreeMap<Peers, Md5Key>,
 }
 
 impl Listeners {
@@ -50,21 +51,20 @@ impl Listeners {
         }
     }
 
-    /// Opens what passive peers need, with their keys, and closes the rest. A peer whose password
-    /// is not known is not listened to.
+    /// Opens what passive peers and ranges need, with their keys, and closes the rest. A peer whose
+    /// password, or whose address, is not known is not listened to.
+    ///
+    /// The kernel takes the key of the longest prefix: a peer's own before that of the range that it
+    /// is in. It knows no peer without a key in a range with one, so that such a peer cannot connect.
     pub(super) fn reconcile<'a>(&mut self, wanted: impl Iterator<Item = &'a Desired>) {
-        let mut places: BTreeMap<Place, BTreeMap<IpAddr, Option<Md5Key>>> = BTreeMap::new();
-        for desired in wanted.filter(|desired| desired.settings.passive) {
-            let Ok(transport) = Transport::of(desired) else {
+        let mut places: BTreeMap<Place, BTreeMap<Peers, Option<Md5Key>>> = BTreeMap::new();
+        for desired in wanted {
+            let Some((peers, Options { md5, device, .. })) = awaited(desired) else {
                 continue;
             };
-            let address = transport.remote.ip();
-            let place = Place {
-                family: IpFamily::of(address),
-                device: transport.options.device,
-            };
-            let keys = places.entry(place).or_default();
-            keys.insert(address, transport.options.md5);
+            let family = desired.settings.remote.family();
+            let place = Place { family, device };
+            places.entry(place).or_default().insert(peers, md5);
         }
         self.open.retain(|place, _| places.contains_key(place));
         self.failed.retain(|place, _| places.contains_key(place));
@@ -109,13 +109,15 @@ impl Listeners {
         self.failed.values().min().copied()
     }
 
-    /// The next connection and where from. Cancel safe.
-    pub(super) async fn accept(&self) -> (TcpStream, SocketAddr) {
+    /// The next connection, where from, and by which device if not by any. Cancel safe.
+    pub(super) async fn accept(&self) -> (TcpStream, SocketAddr, Option<Device>) {
         loop {
-            let accepts = self
-                .open
-                .values()
-                .map(|open| Box::pin(open.listener.accept()));
+            let accepts = self.open.iter().map(|(place, open)| {
+                Box::pin(async {
+                    let (stream, from) = open.listener.accept().await?;
+                    Ok::<_, io::Error>((stream, from, place.device.clone()))
+                })
+            });
             let accepts: Vec<_> = accepts.collect();
             if accepts.is_empty() {
                 std::future::pending::<()>().await;
@@ -129,6 +131,19 @@ impl Listeners {
             }
         }
     }
+}
+
+/// Whom to let connect for a peer, and how; `None` if nobody is to, or nobody can yet.
+fn awaited(desired: &Desired) -> Option<(Peers, Options)> {
+    let peer = &desired.settings;
+    let peers = match &peer.remote {
+        Remote::Range(range) => Peers::prefix(range.address(), range.length())?,
+        Remote::Address(_) | Remote::Interface(_) if !peer.passive => return None,
+        Remote::Address(address) => Peers::host(*address),
+        Remote::Interface(_) => Peers::host(desired.remote?.ip()),
+    };
+    let options = transport::options(desired).ok()?;
+    Some((peers, options))
 }
 
 /// The first of some futures to be ready; the others are dropped.
@@ -149,31 +164,31 @@ async fn first<F: Future + Unpin>(mut futures: Vec<F>) -> F::Output {
 impl Open {
     /// Sets what differs; a key that cannot be set leaves the peer's segments unheard, which is
     /// what a wrong key does as well.
-    fn require(&mut self, wanted: BTreeMap<IpAddr, Option<Md5Key>>) {
-        let wanted: BTreeMap<IpAddr, Md5Key> = wanted
+    fn require(&mut self, wanted: BTreeMap<Peers, Option<Md5Key>>) {
+        let wanted: BTreeMap<Peers, Md5Key> = wanted
             .into_iter()
-            .filter_map(|(address, key)| Some((address, key?)))
+            .filter_map(|(peers, key)| Some((peers, key?)))
             .collect();
         let gone = self.keys.keys().filter(|known| !wanted.contains_key(known));
-        let gone: Vec<IpAddr> = gone.copied().collect();
-        for address in gone {
-            self.set(address, None);
+        let gone: Vec<Peers> = gone.copied().collect();
+        for peers in gone {
+            self.set(peers, None);
         }
-        for (address, key) in wanted {
-            if self.keys.get(&address) != Some(&key) {
-                self.set(address, Some(key));
+        for (peers, key) in wanted {
+            if self.keys.get(&peers) != Some(&key) {
+                self.set(peers, Some(key));
             }
         }
     }
 
-    fn set(&mut self, address: IpAddr, key: Option<Md5Key>) {
-        if let Err(error) = self.listener.set_md5(Peers::host(address), key.as_ref()) {
-            tracing::warn!(peer = %address, error = %error, "failed to set the TCP-MD5 key");
+    fn set(&mut self, peers: Peers, key: Option<Md5Key>) {
+        if let Err(error) = self.listener.set_md5(peers, key.as_ref()) {
+            tracing::warn!(peer = %peers, error = %error, "failed to set the TCP-MD5 key");
             return;
         }
         match key {
-            Some(key) => self.keys.insert(address, key),
-            None => self.keys.remove(&address),
+            Some(key) => self.keys.insert(peers, key),
+            None => self.keys.remove(&peers),
         };
     }
 }

@@ -1,18 +1,18 @@
 //! What is counted of BGP. The figures of sessions are those that SpeakerStatus shows.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bgp::Counters;
 use crds::SessionState;
-use model::PeerName;
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::{EncodeLabel, EncodeLabelSet, LabelSetEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::Sessions;
+use super::{SessionName, Sessions};
 
 /// As labels.
 const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
@@ -34,44 +34,68 @@ pub(super) fn malformed(before: Counters, after: Counters) -> [(&'static str, u6
 /// What each stands for is told by the text that it is registered with.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
-    up: Family<PeerLabels, Gauge>,
-    established: Family<PeerLabels, Gauge>,
+    up: Family<SessionLabels, Gauge>,
+    established: Family<SessionLabels, Gauge>,
     advertised: Family<RouteLabels, Gauge>,
     received: Family<RouteLabels, Gauge>,
     malformed: Family<TreatmentLabels, Counter>,
     panics: Counter,
     /// The peers that gauges stand for.
-    shown: Arc<Mutex<BTreeSet<PeerName>>>,
+    shown: Arc<Mutex<BTreeSet<SessionName>>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PeerLabels {
+/// The name of the BGPPeer, and of a range which neighbour it is: `neighbor` is there for those
+/// alone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct SessionLabels {
     peer: String,
+    neighbor: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RouteLabels {
-    peer: String,
+    #[prometheus(flatten)]
+    session: SessionLabels,
     family: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TreatmentLabels {
-    peer: String,
+    #[prometheus(flatten)]
+    session: SessionLabels,
     treatment: &'static str,
 }
 
-impl PeerLabels {
-    fn of(peer: &PeerName) -> Self {
-        let peer = peer.as_str().to_owned();
-        Self { peer }
+impl EncodeLabelSet for SessionLabels {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        ("peer", self.peer.as_str()).encode(encoder.encode_label())?;
+        match &self.neighbor {
+            None => Ok(()),
+            Some(neighbor) => ("neighbor", neighbor.as_str()).encode(encoder.encode_label()),
+        }
+    }
+}
+
+impl SessionLabels {
+    fn of(name: &SessionName) -> Self {
+        Self {
+            peer: name.peer.as_str().to_owned(),
+            neighbor: name.neighbor.map(|neighbor| neighbor.to_string()),
+        }
     }
 }
 
 impl RouteLabels {
-    fn of(peer: &PeerName, family: &'static str) -> Self {
-        let peer = peer.as_str().to_owned();
-        Self { peer, family }
+    fn of(name: &SessionName, family: &'static str) -> Self {
+        let session = SessionLabels::of(name);
+        Self { session, family }
+    }
+}
+
+impl TreatmentLabels {
+    fn of(name: &SessionName, treatment: &'static str) -> Self {
+        let session = SessionLabels::of(name);
+        Self { session, treatment }
     }
 }
 
@@ -116,7 +140,7 @@ impl Metrics {
     pub(crate) fn show(&self, sessions: &Sessions) {
         self.forget_all_but(sessions);
         for (peer, session) in sessions {
-            let labels = PeerLabels::of(peer);
+            let labels = SessionLabels::of(peer);
             let up = session.state == SessionState::Established;
             self.up.get_or_create(&labels).set(up.into());
             let established = i64::try_from(session.established).unwrap_or(i64::MAX);
@@ -138,8 +162,8 @@ impl Metrics {
     fn forget_all_but(&self, sessions: &Sessions) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         for gone in shown.iter().filter(|peer| !sessions.contains_key(*peer)) {
-            self.up.remove(&PeerLabels::of(gone));
-            self.established.remove(&PeerLabels::of(gone));
+            self.up.remove(&SessionLabels::of(gone));
+            self.established.remove(&SessionLabels::of(gone));
             for family in FAMILIES {
                 self.advertised.remove(&RouteLabels::of(gone, family));
                 self.received.remove(&RouteLabels::of(gone, family));
@@ -149,19 +173,15 @@ impl Metrics {
     }
 
     /// So many more malformed UPDATEs of a peer were treated like that.
-    pub(super) fn malformed(&self, peer: &PeerName, treatment: &'static str, more: u64) {
-        let labels = TreatmentLabels {
-            peer: peer.as_str().to_owned(),
-            treatment,
-        };
+    pub(super) fn malformed(&self, name: &SessionName, treatment: &'static str, more: u64) {
+        let labels = TreatmentLabels::of(name, treatment);
         self.malformed.get_or_create(&labels).inc_by(more);
     }
 
-    /// A peer is gone, and what was counted of it.
-    pub(super) fn forget(&self, peer: &PeerName) {
+    /// A session is gone for good, and what was counted of it.
+    pub(super) fn forget(&self, name: &SessionName) {
         for treatment in TREATMENTS {
-            let peer = peer.as_str().to_owned();
-            self.malformed.remove(&TreatmentLabels { peer, treatment });
+            self.malformed.remove(&TreatmentLabels::of(name, treatment));
         }
     }
 
@@ -174,12 +194,14 @@ impl Metrics {
 mod tests {
     use bgp::PerFamily;
     use k8s_openapi::jiff::Timestamp;
+    use model::PeerName;
 
     use super::*;
     use crate::bgp::Session;
 
     fn sessions(names: &[&str]) -> Sessions {
         let session = Session {
+            neighbor: None,
             state: SessionState::Established,
             since: Timestamp::UNIX_EPOCH,
             last_error: None,
@@ -189,7 +211,7 @@ mod tests {
         };
         let named = names
             .iter()
-            .map(|name| (PeerName::new(*name), session.clone()));
+            .map(|name| (PeerName::new(*name).into(), session.clone()));
         named.collect()
     }
 
@@ -208,5 +230,31 @@ mod tests {
             shown.contains("seamark_bgp_session_up{peer=\"right\"} 1"),
             "{shown}"
         );
+    }
+    #[test]
+    fn the_neighbours_in_a_range_are_told_apart() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let leafs = PeerName::new("leafs");
+        let (_, session) = sessions(&["leafs"]).pop_first().unwrap();
+        let names = ["10.99.0.1", "fd99::1"]
+            .map(|text| SessionName::of_neighbor(&leafs, text.parse().unwrap()));
+        let two = names.clone().map(|name| (name, session.clone()));
+        metrics.show(&two.into());
+        for name in &names {
+            metrics.malformed(name, "discard", 1);
+        }
+        let [first, second] = names;
+        metrics.show(&[(second, session)].into());
+        metrics.forget(&first);
+        let mut shown = String::new();
+        prometheus_client::encoding::text::encode(&mut shown, &registry).unwrap();
+        for line in [
+            "seamark_bgp_session_up{peer=\"leafs\",neighbor=\"fd99::1\"} 1",
+            "seamark_bgp_malformed_updates_total{peer=\"leafs\",neighbor=\"fd99::1\",treatment=\"discard\"} 1",
+        ] {
+            assert!(shown.contains(line), "{shown}");
+        }
+        assert!(!shown.contains("10.99.0.1"), "{shown}");
     }
 }

@@ -9,11 +9,12 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bgp::{ConnectionId, Input, Output, Shutdown};
 use k8s_openapi::jiff::Timestamp;
-use model::{NodeName, PeerName};
+use model::{NodeName, Remote};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_blocking};
@@ -27,11 +28,37 @@ use super::metrics::{Metrics, malformed};
 use super::routes::{FEW, Routes};
 use super::session::Session;
 use super::socket::{Event, Socket};
-use super::transport::{self, Transport};
-use super::{Changes, Desired, Sessions};
+use super::transport::{self, Transport, Unfit};
+use super::{Changes, Desired, SessionName, Sessions, due};
 
 /// With nothing due the loop still turns now and then.
 const REST: Duration = Duration::from_secs(3600);
+
+/// How long a neighbour in a range is remembered that has no session.
+const LINGER: Duration = Duration::from_secs(120);
+
+/// How long a peer on a link may be unheard before that is told as a failure: several times what a
+/// router takes to answer a solicitation.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// For how long a peer is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stay {
+    /// As long as it is wanted.
+    Configured,
+    /// It came by itself, and goes when it has had no session for a while.
+    Visiting,
+}
+
+/// Whether the peer is on a link on which it has not been heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    None,
+    /// Nobody minds until then.
+    Until(Instant),
+    /// It was told.
+    Told,
+}
 
 /// How a peer's task is tied to the others.
 pub(super) struct Channels {
@@ -47,8 +74,12 @@ pub(super) struct Channels {
 
 /// See the module's text.
 pub(super) struct Task {
-    name: PeerName,
+    name: SessionName,
     node: NodeName,
+    stay: Stay,
+    /// Since when there has been no session.
+    idle: Option<Instant>,
+    silence: Silence,
     channels: Channels,
     machine: bgp::Peer,
     /// `None` while no session can be tried.
@@ -63,13 +94,22 @@ pub(super) struct Task {
 }
 
 /// Runs until the peer is wanted no more, or everything ends; the sessions are closed in order.
-pub(super) async fn run(name: PeerName, node: NodeName, seed: u64, channels: Channels) {
+pub(super) async fn run(
+    name: SessionName,
+    node: NodeName,
+    stay: Stay,
+    seed: u64,
+    channels: Channels,
+) {
     let (outlet, mut events) = mpsc::unbounded_channel();
     let desired = channels.desired.borrow().clone();
     let config = transport::config(&desired, &node);
     let mut task = Task {
         name,
         node,
+        stay,
+        idle: Some(Instant::now()),
+        silence: Silence::None,
         channels,
         machine: bgp::Peer::new(config, seed),
         transport: None,
@@ -104,6 +144,7 @@ impl Task {
                 .machine
                 .deadline()
                 .map_or(now + REST, Instant::from_std);
+            let (gone, complaint) = (self.gone_at(), self.complaint());
             tokio::select! {
                 biased;
                 () = self.channels.shutdown.cancelled() => {
@@ -120,6 +161,11 @@ impl Task {
                 Some(event) = events.recv() => self.take(event),
                 Some(stream) = self.channels.accepted.recv() => self.accept(stream),
                 () = sleep_until(deadline) => self.feed(Input::Timeout),
+                () = due(gone) => {
+                    let text = "no session for a while".to_owned();
+                    return Shutdown::Administrative(text);
+                }
+                () = due(complaint) => self.complain(),
                 Some(_) = self.farewells.join_next() => {}
             }
         }
@@ -137,6 +183,7 @@ impl Task {
                     )));
                 }
                 self.transport = Some(transport);
+                self.silence = Silence::None;
                 let before = self.routes.follow(&desired.routes);
                 if before.len() > FEW {
                     // Each of its routes gives back what it shares: not before the peer is told.
@@ -146,13 +193,52 @@ impl Task {
                 self.feed(Input::Desired(self.routes.set().clone()));
                 self.feed(Input::Start);
             }
-            Err(unfit) => {
-                let reason = runtime::log::chain(&unfit);
-                self.transport = None;
-                self.feed(Input::Stop(Shutdown::Deconfigured));
-                self.tell(Change::Refused(reason.clone()));
-                self.show(Session::refused(reason, Timestamp::now()));
+            Err(unfit) => self.wait(&unfit),
+        }
+    }
+
+    /// No session can be tried until something else is wanted.
+    fn wait(&mut self, unfit: &Unfit) {
+        let reason = runtime::log::chain(unfit);
+        self.transport = None;
+        self.feed(Input::Stop(Shutdown::Deconfigured));
+        let now = Timestamp::now();
+        match unfit {
+            Unfit::Unheard(_) => {
+                if self.silence == Silence::None {
+                    self.silence = Silence::Until(Instant::now() + PATIENCE);
+                }
+                self.show(Session::waiting(reason, now));
             }
+            Unfit::PasswordMissing | Unfit::Password(_) | Unfit::Device(_) | Unfit::Many(_) => {
+                self.silence = Silence::None;
+                self.tell(Change::Refused(reason.clone()));
+                self.show(Session::refused(reason, now));
+            }
+        }
+    }
+
+    fn complaint(&self) -> Option<Instant> {
+        match self.silence {
+            Silence::None | Silence::Told => None,
+            Silence::Until(at) => Some(at),
+        }
+    }
+
+    /// The peer should have been heard by now.
+    fn complain(&mut self) {
+        self.silence = Silence::Told;
+        let said = self.channels.sessions.borrow().get(&self.name).cloned();
+        if let Some(reason) = said.and_then(|session| session.last_error) {
+            self.tell(Change::Failing(reason));
+        }
+    }
+
+    /// When the peer is forgotten, if it goes on without a session.
+    fn gone_at(&self) -> Option<Instant> {
+        match self.stay {
+            Stay::Configured => None,
+            Stay::Visiting => self.idle.map(|since| since + LINGER),
         }
     }
 
@@ -276,6 +362,14 @@ impl Task {
                 Output::Advertised(_) => changed = true,
             }
         }
+        self.idle = match self.machine.state() {
+            bgp::State::Established => None,
+            bgp::State::Idle
+            | bgp::State::Active
+            | bgp::State::Connect
+            | bgp::State::OpenSent
+            | bgp::State::OpenConfirm => self.idle.or_else(|| Some(Instant::now())),
+        };
         if changed {
             self.show(Session::of(&self.machine.status(), Timestamp::now()));
         }
@@ -316,6 +410,16 @@ impl Task {
         }
     }
 
+    /// Who it is, where the BGPPeer does not say.
+    fn neighbor(&self) -> Option<IpAddr> {
+        let on_link = match self.channels.desired.borrow().settings.remote {
+            Remote::Interface(_) => self.transport.as_ref(),
+            Remote::Address(_) | Remote::Range(_) => None,
+        };
+        let heard = on_link.map(|transport| transport.remote.ip());
+        self.name.neighbor.or(heard)
+    }
+
     fn tell(&self, change: Change) {
         change.log(&self.name);
         self.channels.changes.send_if_modified(|changes| {
@@ -336,6 +440,11 @@ impl Task {
     }
 
     fn show(&self, session: Session) {
+        let neighbor = self.neighbor();
+        let session = Session {
+            neighbor,
+            ..session
+        };
         self.channels.sessions.send_if_modified(|sessions| {
             let before = sessions.get(&self.name);
             let session = session.after(before);

@@ -1,41 +1,82 @@
 //! From a plan to what the driver is asked for.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bgp::RouterId;
-use model::{BgpPeer, NodeName, Password, PeerName, SpeakerConfig};
-use plan::{Interface, NextHops, Plan};
+use model::{BgpPeer, NodeName, Password, PeerName, Remote, SpeakerConfig};
+use plan::{Interface, NextHops, Route};
 
 use super::{Desired, Peers, Secret};
+use crate::discovery::Neighbors;
 
-/// The peers of a plan, with all that their sessions need. A peer that the configuration no longer
+/// What a node has seen and chosen for itself, as far as sessions need it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Local<'a> {
+    pub(crate) passwords: &'a BTreeMap<PeerName, Password>,
+    pub(crate) interfaces: &'a [Interface],
+    /// Who has been heard on the links of interfaces.
+    pub(crate) neighbors: &'a Neighbors,
+    pub(crate) router_id: RouterId,
+}
+
+/// The peers that are planned, with all that their sessions need. A peer that the configuration no longer
 /// has is kept with the settings that it had `before`, as the plan would not have it otherwise.
 pub(crate) fn peers(
-    plan: &Plan,
+    planned: &BTreeMap<PeerName, Arc<[Route]>>,
     config: &SpeakerConfig,
-    passwords: &BTreeMap<PeerName, Password>,
-    interfaces: &[Interface],
-    router_id: RouterId,
+    local: Local<'_>,
     before: &Peers,
 ) -> Peers {
-    let all = plan.bgp.iter().filter_map(|(name, routes)| {
+    let all = planned.iter().filter_map(|(name, routes)| {
         let known = config.bgp_peers.iter().find(|peer| peer.name == *name);
         let settings = known.or_else(|| before.get(name).map(|peer| &peer.settings))?;
-        let next_hops = match settings.remote.address() {
-            Some(address) => plan::next_hops(interfaces, address, settings.source_address),
-            None => NextHops::default(),
+        let remote = remote(settings, local.neighbors);
+        let next_hops = match settings.remote {
+            Remote::Address(address) => {
+                plan::next_hops(local.interfaces, address, settings.source_address)
+            }
+            // Over its link our address on that is the next hop of both families (RFC 8950); of a
+            // range each neighbour has its own.
+            Remote::Interface(_) | Remote::Range(_) => NextHops::default(),
         };
         let desired = Desired {
-            secret: secret(settings, passwords),
-            router_id,
+            secret: secret(settings, local.passwords),
+            router_id: local.router_id,
+            remote,
             next_hops,
+            interfaces: interfaces(settings, local.interfaces, before),
             settings: settings.clone(),
             routes: Arc::clone(routes),
         };
         Some((name.clone(), desired))
     });
     Arc::new(all.collect())
+}
+
+/// Where a peer is, as far as is known.
+fn remote(settings: &BgpPeer, neighbors: &Neighbors) -> Option<SocketAddr> {
+    match &settings.remote {
+        Remote::Address(address) => Some(SocketAddr::new(*address, settings.port)),
+        Remote::Interface(name) => {
+            let neighbor = neighbors.get(name)?;
+            Some(SocketAddr::V6(neighbor.socket_address(settings.port)))
+        }
+        Remote::Range(_) => None,
+    }
+}
+
+/// What a range needs to find its neighbours' next hops; the same as before while it is equal.
+fn interfaces(settings: &BgpPeer, all: &[Interface], before: &Peers) -> Arc<[Interface]> {
+    match settings.remote {
+        Remote::Address(_) | Remote::Interface(_) => Arc::default(),
+        Remote::Range(_) => {
+            let known = before.get(&settings.name).map(|peer| &peer.interfaces);
+            let known = known.filter(|known| ***known == *all);
+            known.map_or_else(|| all.into(), Arc::clone)
+        }
+    }
 }
 
 /// The identifier of this node where a BGPPeer names none. It is chosen once: an address that

@@ -1,5 +1,7 @@
 //! What there is to say of a peer, in the words of status and metrics.
 
+use std::net::IpAddr;
+
 use bgp::{Family, FamilyStatus, PerFamily, State, Status};
 use crds::SessionState;
 use k8s_openapi::jiff::Timestamp;
@@ -8,6 +10,8 @@ use k8s_openapi::jiff::Timestamp;
 /// steps of an attempt to connect are none of it, as a peer that is away would be written for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
+    /// Who it is with, where the BGPPeer has no address and somebody has been found.
+    pub neighbor: Option<IpAddr>,
     pub state: SessionState,
     /// Since when it is so.
     pub since: Timestamp,
@@ -28,6 +32,7 @@ impl Session {
             PerFamily::each(|family| number(status.families.of(family)))
         };
         Self {
+            neighbor: None,
             state: match status.state {
                 State::Established => SessionState::Established,
                 State::Idle
@@ -46,8 +51,18 @@ impl Session {
 
     /// No session can be tried, and why.
     pub(super) fn refused(why: String, now: Timestamp) -> Self {
+        Self::without(SessionState::Refused, why, now)
+    }
+
+    /// Where the peer is is not known yet.
+    pub(super) fn waiting(why: String, now: Timestamp) -> Self {
+        Self::without(SessionState::Connecting, why, now)
+    }
+
+    fn without(state: SessionState, why: String, now: Timestamp) -> Self {
         Self {
-            state: SessionState::Refused,
+            neighbor: None,
+            state,
             since: now,
             last_error: Some(why),
             advertised: PerFamily::default(),

@@ -1,5 +1,7 @@
 //! From what is planned to what the machine and its connections are given.
 
+mod ranges;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU8;
 use std::sync::Arc;
@@ -7,15 +9,16 @@ use std::time::Duration;
 
 use bgp::{Attributes, Community, LargeCommunity, Mode, Prefix, RouteSet, RouterId};
 use model::{BgpAttributes, BgpPeer, NodeName, Password, PasswordKey, PeerName, SpeakerConfig};
-use plan::{NextHops, Plan, Route, RoutePrefix};
+use plan::{NextHops, Route, RoutePrefix};
 use prometheus_client::registry::Registry;
 use sys::tcp::Hops;
 
 use super::routes::Routes;
 use super::transport::{self, Transport};
 use super::*;
+use crate::discovery::{Neighbor, Neighbors};
 
-fn peer() -> BgpPeer {
+pub(super) fn peer() -> BgpPeer {
     BgpPeer {
         name: PeerName::new("tor-1"),
         uid: None,
@@ -49,12 +52,17 @@ fn router_id() -> RouterId {
     RouterId::from("10.99.0.11".parse().unwrap()).unwrap()
 }
 
-fn desired(settings: BgpPeer, secret: Secret) -> Desired {
+pub(super) fn desired(settings: BgpPeer, secret: Secret) -> Desired {
     Desired {
+        remote: settings
+            .remote
+            .address()
+            .map(|address| SocketAddr::new(address, settings.port)),
         settings,
         secret,
         router_id: router_id(),
         next_hops: NextHops::default(),
+        interfaces: Arc::default(),
         routes: Arc::default(),
     }
 }
@@ -130,7 +138,7 @@ async fn what_is_told_of_a_session_goes_with_its_peer() {
         Metrics::register(&mut Registry::default()),
     ));
     told.changed().await.unwrap();
-    let refused = told.borrow_and_update()[&name].clone();
+    let refused = told.borrow_and_update()[&SessionName::from(name)].clone();
     assert_eq!(refused.reason(), "SessionRefused");
     assert!(
         refused.trouble().unwrap().contains("password"),
@@ -205,10 +213,7 @@ fn routes_keep_their_meaning() {
 
 #[test]
 fn a_peer_keeps_its_settings_while_the_plan_has_it_and_the_configuration_does_not() {
-    let plan = Plan {
-        bgp: BTreeMap::from([(PeerName::new("tor-1"), Arc::default())]),
-        ..Plan::default()
-    };
+    let planned = BTreeMap::from([(PeerName::new("tor-1"), Arc::default())]);
     let mut settings = peer();
     settings.password = Some(PasswordKey::of(&settings.name));
     let config = SpeakerConfig {
@@ -216,13 +221,57 @@ fn a_peer_keeps_its_settings_while_the_plan_has_it_and_the_configuration_does_no
         ..SpeakerConfig::default()
     };
     let none = BTreeMap::new();
-    let first = peers(&plan, &config, &none, &[], router_id(), &Peers::default());
+    let neighbors = Neighbors::new();
+    let local = |passwords| Local {
+        passwords,
+        interfaces: &[],
+        neighbors: &neighbors,
+        router_id: router_id(),
+    };
+    let first = peers(&planned, &config, local(&none), &Peers::default());
     assert_eq!(first[&PeerName::new("tor-1")].secret, Secret::Missing);
     let known = BTreeMap::from([(PeerName::new("tor-1"), Password::new("s3cret"))]);
-    let second = peers(&plan, &config, &known, &[], router_id(), &first);
+    let second = peers(&planned, &config, local(&known), &first);
     let secret = Secret::Known(Password::new("s3cret"));
     assert_eq!(second[&PeerName::new("tor-1")].secret, secret);
     let gone = SpeakerConfig::default();
-    let third = peers(&plan, &gone, &known, &[], router_id(), &second);
+    let third = peers(&planned, &gone, local(&known), &second);
     assert_eq!(third, second);
+}
+
+#[test]
+fn a_peer_on_a_link_is_where_it_was_heard() {
+    let name = PeerName::new("tor-1");
+    let planned = BTreeMap::from([(name.clone(), Arc::default())]);
+    let link = model::InterfaceName::new("eth1");
+    let mut settings = peer();
+    settings.remote = model::Remote::Interface(link.clone());
+    let config = SpeakerConfig {
+        bgp_peers: vec![settings],
+        ..SpeakerConfig::default()
+    };
+    let none = BTreeMap::new();
+    let local = |neighbors| Local {
+        passwords: &none,
+        interfaces: &[],
+        neighbors,
+        router_id: router_id(),
+    };
+    let nobody = Neighbors::new();
+    let unheard = peers(&planned, &config, local(&nobody), &Peers::default());
+    let waits = Transport::of(&unheard[&name]).unwrap_err().to_string();
+    assert!(
+        waits.contains("advertisement has been heard on eth1"),
+        "{waits}"
+    );
+    let neighbor = Neighbor {
+        address: "fe80::1".parse().unwrap(),
+        link: sys::InterfaceIndex::new(7).unwrap(),
+    };
+    let heard = Neighbors::from([(link, neighbor)]);
+    let found = peers(&planned, &config, local(&heard), &unheard);
+    let transport = Transport::of(&found[&name]).unwrap();
+    assert_eq!(transport.remote.to_string(), "[fe80::1%7]:179");
+    assert_eq!(transport.options.hops, Hops::Direct);
+    assert_eq!(found[&name].next_hops, NextHops::default());
 }

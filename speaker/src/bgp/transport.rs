@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bgp::wire;
 use bgp::{Asn, CloseReason, Config, ConnectError, Families, Family, Mode, PeerAsn, RouterId};
-use model::{BgpPeer, IpFamily, NodeName};
+use model::{BgpPeer, Cidr, InterfaceName, IpFamily, NodeName, Remote};
 use sys::tcp::{Device, DialError, Hops, Md5Key, Md5KeyError, Options};
 use thiserror::Error;
 
@@ -28,8 +28,14 @@ pub(super) struct Transport {
 #[derive(Debug, Error)]
 pub(super) enum Unfit {
     /// Nobody has been heard where it should be.
-    #[error("its address is not known yet")]
-    NoAddress,
+    #[error(
+        "no router advertisement has been heard on {0} yet: have the router send them there, and \
+         see that the interface is up and has IPv6"
+    )]
+    Unheard(InterfaceName),
+    /// It is as many peers as connect from there, none of which is meant.
+    #[error("{0} is a range of peers")]
+    Many(Cidr),
     /// Rather no session than one without its password.
     #[error(
         "its password has not been read: see the conditions of the BGPPeer, and that the speaker \
@@ -47,27 +53,37 @@ pub(super) enum Unfit {
 impl Transport {
     pub(super) fn of(desired: &Desired) -> Result<Self, Unfit> {
         let peer = &desired.settings;
-        let address = peer.remote.address().ok_or(Unfit::NoAddress)?;
-        let md5 = match &desired.secret {
-            Secret::None => None,
-            Secret::Missing => return Err(Unfit::PasswordMissing),
-            Secret::Known(password) => {
-                Some(Md5Key::new(password.as_bytes()).map_err(Unfit::Password)?)
-            }
+        let options = options(desired)?;
+        let remote = match (desired.remote, &peer.remote) {
+            (Some(remote), _) => remote,
+            (None, Remote::Address(address)) => SocketAddr::new(*address, peer.port),
+            (None, Remote::Interface(interface)) => return Err(Unfit::Unheard(interface.clone())),
+            (None, Remote::Range(range)) => return Err(Unfit::Many(*range)),
         };
-        let device = |name: &String| Device::new(name).ok_or_else(|| Unfit::Device(name.clone()));
         Ok(Self {
-            remote: SocketAddr::new(address, peer.port),
+            remote,
             source: peer.source_address,
-            options: Options {
-                hops: hops(peer),
-                md5,
-                device: peer.vrf.as_ref().map(device).transpose()?,
-                // Bytes that nobody acknowledges for a hold time are the end of the session anyway.
-                user_timeout: (!peer.hold_time.is_zero()).then_some(peer.hold_time),
-            },
+            options,
         })
     }
+}
+
+/// What every connection with the peer is set up with, whatever its address.
+pub(super) fn options(desired: &Desired) -> Result<Options, Unfit> {
+    let peer = &desired.settings;
+    let md5 = match &desired.secret {
+        Secret::None => None,
+        Secret::Missing => return Err(Unfit::PasswordMissing),
+        Secret::Known(password) => Some(Md5Key::new(password.as_bytes()).map_err(Unfit::Password)?),
+    };
+    let device = |name: &String| Device::new(name).ok_or_else(|| Unfit::Device(name.clone()));
+    Ok(Options {
+        hops: hops(peer),
+        md5,
+        device: peer.vrf.as_ref().map(device).transpose()?,
+        // Bytes that nobody acknowledges for a hold time are the end of the session anyway.
+        user_timeout: (!peer.hold_time.is_zero()).then_some(peer.hold_time),
+    })
 }
 
 /// RFC 4271 §5.1.3: an external peer is on our link unless it is said to be further away.

@@ -16,6 +16,8 @@ struct Rig {
     plans: watch::Receiver<layer2::Desired>,
     peers: watch::Receiver<Peers>,
     sessions: watch::Sender<Sessions>,
+    #[expect(dead_code, reason = "it lives as long as the owner")]
+    neighbors: watch::Sender<Neighbors>,
     standing: watch::Receiver<Option<Standing>>,
     orders: watch::Receiver<Order>,
     registry: Registry,
@@ -31,6 +33,7 @@ fn rig_with(history: plan::History) -> Rig {
     let (plans, desired) = watch::channel(layer2::Desired::default());
     let (peers, asked) = watch::channel(Peers::default());
     let (sessions, seen) = watch::channel(Sessions::default());
+    let (neighbors, heard) = watch::channel(Neighbors::default());
     let (standing, standings) = watch::channel(None);
     let (orders, ordered) = watch::channel(Order::default());
     let mut registry = Registry::default();
@@ -51,6 +54,7 @@ fn rig_with(history: plan::History) -> Rig {
         events: inlet,
         reports: reported,
         sessions: seen,
+        neighbors: heard,
     };
     tokio::spawn(Owner::new(index, outlets).run(inlets, CancellationToken::new()));
     Rig {
@@ -59,6 +63,7 @@ fn rig_with(history: plan::History) -> Rig {
         plans: desired,
         peers: asked,
         sessions,
+        neighbors,
         standing: standings,
         orders: ordered,
         registry,
@@ -269,6 +274,7 @@ async fn how_a_peer_stands_is_shown_as_it_changes() {
     let mut rig = Rig::planned(&Objects::of(&["n1"])).await;
     let peer = PeerName::new("tor-1");
     let session = bgp::Session {
+        neighbor: None,
         state: crds::SessionState::Established,
         since: k8s_openapi::jiff::Timestamp::UNIX_EPOCH,
         last_error: None,
@@ -276,7 +282,7 @@ async fn how_a_peer_stands_is_shown_as_it_changes() {
         received: ::bgp::PerFamily::default(),
         established: 1,
     };
-    let sessions = Sessions::from([(peer, session)]);
+    let sessions = Sessions::from([(peer.into(), session)]);
     rig.standing.mark_unchanged();
     rig.sessions.send(sessions.clone()).unwrap();
     rig.standing.changed().await.unwrap();

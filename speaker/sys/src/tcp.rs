@@ -219,6 +219,11 @@ impl Device {
             (1..=15).contains(&name.len()) && !name.bytes().any(odd) && name != "." && name != "..";
         good.then(|| Self(name.to_owned()))
     }
+
+    /// The bare name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Display for Device {

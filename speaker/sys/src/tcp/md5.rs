@@ -75,6 +75,15 @@ impl Peers {
     }
 }
 
+impl fmt::Display for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.length {
+            None => self.address.fmt(f),
+            Some(length) => write!(f, "{}/{length}", self.address),
+        }
+    }
+}
+
 /// The kernel's `struct tcp_md5sig`. The address is a `sockaddr_storage`, kept as bytes.
 #[repr(C)]
 struct Signature {

@@ -121,6 +121,8 @@ fn desired(routes: Arc<[Route]>) -> Result<Desired> {
     };
     let [address, _] = router(1);
     Ok(Desired {
+        remote: Some(SocketAddr::new(address, 179)),
+        interfaces: Arc::default(),
         settings: BgpPeer {
             name: PeerName::new("r1"),
             uid: None,
