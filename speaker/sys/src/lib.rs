@@ -1,9 +1,9 @@
 //! Safe wrappers over the Linux calls that a speaker needs: packet sockets with their filters,
-//! multicast memberships, router discovery, BGP's TCP connections, and a monitor of interfaces.
-//! Nothing is decided here.
+//! multicast memberships, router discovery, BGP's TCP connections, BFD's datagrams, and a monitor of
+//! interfaces. Nothing is decided here.
 //!
-//! The only crate of the workspace with `unsafe` code that ships: a few calls for which neither
-//! std nor socket2 nor tokio has a safe form, in `icmp6`, `option`, `packet` and `tcp`.
+//! The only crate of the workspace with `unsafe` code that ships: calls for which neither std nor
+//! socket2 nor tokio has a safe form, in `icmp6`, `option`, `packet`, `tcp` and `udp`.
 
 mod filter;
 mod groups;
@@ -13,6 +13,7 @@ pub mod netlink;
 mod option;
 mod packet;
 pub mod tcp;
+pub mod udp;
 
 pub use groups::{Groups, JoinGroupError};
 pub use icmp6::{OpenRouterSocketError, Received, RouterSocket};

@@ -224,6 +224,10 @@ impl Device {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
 }
 
 impl fmt::Display for Device {
@@ -264,7 +268,7 @@ fn open(domain: Domain) -> io::Result<Socket> {
 }
 
 fn bind_device(socket: &Socket, device: &Device) -> io::Result<()> {
-    socket.bind_device(Some(device.0.as_bytes()))
+    socket.bind_device(Some(device.as_bytes()))
 }
 
 fn set_class(socket: &Socket) -> io::Result<()> {
