@@ -123,7 +123,7 @@ fn shows_and_explains(lab: &mut Lab) -> Result<()> {
         "community.spec.communities",
         "ipallocation.spec.holders",
         "speakerconfig.spec.pools",
-        "speakerconfig.spec.bgpPeers.bfd.profile",
+        "speakerconfig.spec.bgpPeers.bfd.receiveInterval",
         "speakerstatus.status",
         "speakerstatus.status.sessions.bfd.detectionTime",
     ] {
