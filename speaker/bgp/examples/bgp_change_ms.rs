@@ -119,6 +119,7 @@ fn established(now: Instant) -> Outcome<Peer> {
         max_prefixes: 1_000,
         role: None,
         ebgp_multihop: false,
+        protection: bgp::Protection::None,
         hostname: "bench".to_owned(),
     };
     let families = Families::BOTH.iter();

@@ -142,6 +142,11 @@ impl Connection {
         self.framer.push(bytes);
     }
 
+    /// How many octets came in that nobody has looked at.
+    pub(crate) fn waiting(&self) -> usize {
+        self.framer.waiting()
+    }
+
     /// This connection is kept: agrees to the peer's OPEN.
     pub(crate) fn confirm(&mut self, jitter: &mut Jitter, now: Instant) {
         Message::Keepalive.emit(None, &mut self.tx);

@@ -27,10 +27,10 @@
 //!
 //! What is to come has its place: graceful restart adds a capability to `connection/open.rs`, a
 //! line to `collision.rs`, a silent kind of [`Shutdown`], and keeps `AdjRibOut` as it is, whose
-//! End-of-RIB is sent; BFD adds an input that ends every session with Cease/BFD Down, the way
-//! [`Peer::end_all`] does, and one that holds back `dial`.
+//! End-of-RIB is sent. `bfd.rs` ends sessions whose path fails, and holds back those to come.
 
 mod backoff;
+mod bfd;
 mod collision;
 mod config;
 mod connections;
@@ -43,6 +43,8 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use self::backoff::Backoff;
+use self::bfd::Watch;
+pub use self::bfd::{Path, Protection};
 pub use self::config::{Config, Mode, PeerAsn};
 use self::connections::{Ending, find};
 pub use self::event::{ConnectionId, Input, Output, Shutdown, State, Why};
@@ -72,6 +74,7 @@ pub struct Peer {
     connections: Vec<Connection>,
     attempt: Option<Attempt>,
     wait: Option<Wait>,
+    watch: Watch,
     backoff: Backoff,
     jitter: Jitter,
     next_dial: u64,
@@ -112,6 +115,7 @@ impl Peer {
             connections: Vec::with_capacity(CONNECTIONS),
             attempt: None,
             wait: None,
+            watch: Watch::default(),
             backoff: Backoff::default(),
             jitter: Jitter::new(seed),
             next_dial: 0,
@@ -152,6 +156,8 @@ impl Peer {
                 }
             }
             Input::Closed { connection, reason } => self.closed(connection, reason, now),
+            Input::Path(path) => self.path_is(path, now),
+            Input::PathFailed => self.path_failed(now),
             Input::Timeout => {}
         }
         self.expire(now);
@@ -171,7 +177,8 @@ impl Peer {
         });
         let attempt = self.attempt.map(|attempt| attempt.deadline);
         let connections = self.connections.iter().map(Connection::deadline);
-        connections.chain([wait, attempt]).flatten().min()
+        let hold = self.watch.deadline().filter(|_| self.is_held());
+        connections.chain([wait, attempt, hold]).flatten().min()
     }
 
     /// Where the peer stands.
@@ -191,6 +198,7 @@ impl Peer {
             state: self.state,
             since: self.since,
             last_error: self.last_error.clone(),
+            waits_for_bfd: self.started && self.is_held(),
             next_attempt: self.wait.map(|wait| match wait {
                 Wait::Retry(until) | Wait::Idle(until) => until,
             }),
@@ -207,6 +215,7 @@ impl Peer {
         if !self.started {
             self.started = true;
             self.backoff.reset();
+            self.watch_path(now);
             self.begin(Why::Started, now);
         }
     }
@@ -260,7 +269,9 @@ impl Peer {
     /// Dials, where the mode says so, and lets the peer connect.
     fn begin(&mut self, why: Why, now: Instant) {
         self.wait = None;
-        if self.config.mode.dials() {
+        if self.is_held() {
+            self.hold(now);
+        } else if self.config.mode.dials() {
             let id = ConnectionId::Dialed(self.next_dial);
             self.next_dial += 1;
             self.outbox.push_back(Output::Connect(id));
@@ -292,6 +303,7 @@ impl Peer {
             }
             Some(Wait::Retry(_) | Wait::Idle(_)) | None => {}
         }
+        self.expire_hold(now);
     }
 
     fn record(&mut self, fault: &Fault, now: Instant) {

@@ -62,6 +62,7 @@ pub(super) fn cause(why: &bgp::Why) -> String {
         | bgp::Why::Stopped
         | bgp::Why::Reconfigured
         | bgp::Why::RetryDue
+        | bgp::Why::PathUp
         | bgp::Why::Connected
         | bgp::Why::OpenReceived
         | bgp::Why::KeepaliveReceived

@@ -6,7 +6,9 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use bgp::wire;
-use bgp::{Asn, CloseReason, Config, ConnectError, Families, Family, Mode, PeerAsn, RouterId};
+use bgp::{
+    Asn, CloseReason, Config, ConnectError, Families, Family, Mode, PeerAsn, Protection, RouterId,
+};
 use model::{BgpPeer, Cidr, InterfaceName, IpFamily, NodeName, Remote};
 use sys::tcp::{Device, DialError, Hops, Md5Key, Md5KeyError, Options};
 use thiserror::Error;
@@ -141,6 +143,11 @@ pub(super) fn config(desired: &Desired, node: &NodeName) -> Config {
         max_prefixes: peer.max_prefixes,
         role: peer.role.map(role),
         ebgp_multihop: peer.ebgp_multi_hop,
+        protection: match (&peer.bfd, peer.bfd_strict) {
+            (None, _) => Protection::None,
+            (Some(_), false) => Protection::Bfd,
+            (Some(_), true) => Protection::StrictBfd,
+        },
         hostname: node.as_str().to_owned(),
     }
 }

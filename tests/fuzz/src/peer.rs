@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bgp::wire::{Capability, Message, Open};
 use bgp::{
     Asn, Attributes, CloseReason, Config, ConnectError, ConnectionId, Families, Family, Input,
-    Mode, Output, Peer, PeerAsn, Prefix, RouteSet, RouterId, Shutdown, State,
+    Mode, Output, Path, Peer, PeerAsn, Prefix, Protection, RouteSet, RouterId, Shutdown, State,
 };
 
 /// The most octets that one input may make it say: what fills the room on two connections, and a
@@ -94,7 +94,8 @@ impl Watched {
                 let [high, low] = length.to_be_bytes();
                 self.receive(id, &[&[0xff; 16], &[high, low, kind][..], body].concat());
             }
-            14.. => {
+            14 => self.watch_path(octet(script)?),
+            15.. => {
                 let id = connection(self, octet(script)?)?;
                 let queued = usize::try_from(number(script)?).unwrap() * 4;
                 self.handle(Input::Sent {
@@ -170,6 +171,26 @@ impl Watched {
         let change = (Prefix::host(address), (med > 50).then_some(attributes));
         self.desired = self.desired.with([change]);
         self.handle(Input::Desired(self.desired.clone()));
+    }
+
+    /// What BFD is to the peer, what it says, or that the path has failed.
+    fn watch_path(&mut self, how: u8) {
+        match how % 9 {
+            0 => self.protect(Protection::None),
+            1 => self.protect(Protection::Bfd),
+            2 => self.protect(Protection::StrictBfd),
+            3 => self.handle(Input::Path(Path::Off)),
+            4 => self.handle(Input::Path(Path::Listening)),
+            5 => self.handle(Input::Path(Path::Replacing)),
+            6 => self.handle(Input::Path(Path::Down)),
+            7 => self.handle(Input::Path(Path::Up)),
+            8.. => self.handle(Input::PathFailed),
+        }
+    }
+
+    fn protect(&mut self, protection: Protection) {
+        self.config.protection = protection;
+        self.handle(Input::Reconfigure(self.config.clone()));
     }
 
     fn reconfigure(&mut self, how: u8) {
@@ -262,6 +283,7 @@ fn config() -> Config {
         max_prefixes: 100,
         role: None,
         ebgp_multihop: false,
+        protection: Protection::None,
         hostname: "fuzz".to_owned(),
     }
 }

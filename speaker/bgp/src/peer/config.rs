@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use super::bfd::Protection;
 use crate::wire::Role;
 use crate::{Asn, Families, RouterId};
 
@@ -37,6 +38,8 @@ pub struct Config {
     pub role: Option<Role>,
     /// Whether the peer may be more than one hop away. The driver sets the TTL by it.
     pub ebgp_multihop: bool,
+    /// What BFD is to the session.
+    pub protection: Protection,
     /// This node's name, shown by the peer to its operator; none if empty.
     pub hostname: String,
 }

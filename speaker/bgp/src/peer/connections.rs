@@ -88,6 +88,9 @@ impl Peer {
         let (local, remote) = (local.to_canonical(), remote.to_canonical());
         let connection = Connection::open(id, local, remote, &self.config, now);
         self.connections.push(connection);
+        if self.is_held() {
+            self.hold(now);
+        }
         self.note(Why::Connected, now);
     }
 
@@ -104,6 +107,9 @@ impl Peer {
     pub(super) fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: Instant) {
         if let Some(connection) = find(&mut self.connections, id) {
             connection.push(bytes);
+        }
+        if self.keeps_waiting(id, now) {
+            return;
         }
         while let Some(connection) = find(&mut self.connections, id) {
             match connection.step(&self.config, &mut self.counters, now) {
@@ -226,6 +232,11 @@ impl Peer {
         self.wait = next.or(self.wait);
     }
 
+    /// Refuses the peer for a while.
+    pub(super) fn idle(&mut self, now: Instant) {
+        self.plan_next(Again::Idle, now);
+    }
+
     fn next_wait(&mut self) -> Duration {
         let longest = self.config.connect_retry_time;
         self.backoff.next(longest, &mut self.jitter)
@@ -258,6 +269,9 @@ impl Peer {
     pub(super) fn tell(&mut self, now: Instant) {
         let mut connections = mem::take(&mut self.connections);
         for connection in &mut connections {
+            if self.is_silent(connection) {
+                continue;
+            }
             connection.tell();
             self.transmit(connection, now);
             if let Some(advertised) = connection.settled()
@@ -303,6 +317,12 @@ fn again(fault: &Fault) -> Again {
     match fault {
         Fault::Sent(notification) if is(notification, Error::MaximumPrefixes) => Again::MuchLater,
         Fault::Received(notification) if is(notification, Error::ConnectionRejected) => {
+            Again::Retry
+        }
+        // The path has failed, not the peer, and it may be the first to know that it is back.
+        Fault::Sent(notification) | Fault::Received(notification)
+            if is(notification, Error::BfdDown) =>
+        {
             Again::Retry
         }
         Fault::Closed { state, .. } if *state <= State::OpenSent => Again::Retry,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 
+use super::bfd::Path;
 use super::fault::{CloseReason, ConnectError, Fault};
 use crate::per_family::PerFamily;
 use crate::{Config, RouteSet};
@@ -120,6 +121,11 @@ pub enum Input<'a> {
         /// How.
         reason: CloseReason,
     },
+    /// What BFD says of the path, changed or not. Before the first of these a peer whose
+    /// configuration asks for BFD waits for it, for some seconds at most.
+    Path(Path),
+    /// BFD was Up and the path has failed: RFC 5882 §3.2. What it says now is told besides.
+    PathFailed,
     /// [`Peer::deadline`](super::Peer::deadline) has come.
     Timeout,
 }
@@ -163,6 +169,8 @@ pub enum Why {
     Reconfigured,
     /// The wait is over.
     RetryDue,
+    /// BFD no longer holds it back.
+    PathUp,
     /// TCP stands.
     Connected,
     /// The peer's OPEN was in order.
@@ -182,6 +190,7 @@ impl fmt::Display for Why {
             Self::Stopped => f.write_str("stopped"),
             Self::Reconfigured => f.write_str("the configuration changed"),
             Self::RetryDue => f.write_str("it is time to try again"),
+            Self::PathUp => f.write_str("BFD no longer holds it back"),
             Self::Connected => f.write_str("connected"),
             Self::OpenReceived => f.write_str("the peer's OPEN was accepted"),
             Self::KeepaliveReceived => f.write_str("the peer accepted our OPEN"),

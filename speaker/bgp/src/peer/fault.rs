@@ -23,6 +23,9 @@ pub enum ConnectError {
     /// The source address or interface that was asked for is not there.
     #[error("the source address is not on this node")]
     NoSourceAddress,
+    /// BFD is not Up, and there is to be no session before.
+    #[error("BFD is not up")]
+    BfdDown,
     /// Anything else, as the system words it.
     #[error("{0}")]
     Other(String),
@@ -142,6 +145,10 @@ fn advice_on_connecting(error: &ConnectError) -> Option<&'static str> {
         ),
         ConnectError::Unreachable => Some("check this node's routes and the peer's address"),
         ConnectError::NoSourceAddress => Some("check the peer's sourceAddress and interface"),
+        ConnectError::BfdDown => Some(
+            "bfdStrict holds the session back: configure BFD for this node on the peer, and see that \
+             no filter rejects UDP port 3784, or 4784 over several hops",
+        ),
         ConnectError::Other(_) => None,
     }
 }
@@ -176,6 +183,7 @@ fn advice_on_ours(code: u8, subcode: u8) -> Option<&'static str> {
             "the peer sends more prefixes than maxPrefixes: filter them there (this speaker \
                    needs none) or raise the limit; it is tried again after some minutes"
         }
+        (6, 10) => "BFD found that the path to the peer failed: check the path, then BFD's timers",
         (8, _) => "the peer has not read what we sent for minutes: look at its load and software",
         _ => return None,
     })

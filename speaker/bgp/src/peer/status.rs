@@ -21,6 +21,8 @@ pub struct Status {
     pub since: Option<Instant>,
     /// What went wrong last. It stays while all is well again.
     pub last_error: Option<LastError>,
+    /// Whether BFD holds a session back.
+    pub waits_for_bfd: bool,
     /// When the next attempt begins, if nothing is under way.
     pub next_attempt: Option<Instant>,
     /// What both sides agreed on, from OpenConfirm on.

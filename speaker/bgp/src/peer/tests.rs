@@ -1,5 +1,6 @@
 //! Every cell of the state machine, and what becomes of it.
 
+mod bfd;
 mod collisions;
 mod settings;
 mod table;

@@ -103,6 +103,11 @@ impl Framer {
         }
     }
 
+    /// How many octets wait to be cut.
+    pub fn waiting(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// The next whole message, or once the NOTIFICATION that a wrong header deserves.
     pub fn poll(&mut self) -> Option<Result<Frame, Notification>> {
         match self.header() {

@@ -53,15 +53,27 @@ impl FarSide {
             match message {
                 Message::Update(update) => self.update(&update),
                 Message::Open(open) => {
-                    if let Some(ours) = &self.ours {
-                        self.session = Some(Session::negotiate(ours, &open));
-                    }
                     self.heard.push(Heard::Open(open));
+                    self.settle();
                 }
                 Message::Keepalive => self.heard.push(Heard::Keepalive),
                 Message::RouteRefresh(refresh) => self.heard.push(Heard::RouteRefresh(refresh)),
                 Message::Notification(last) => self.heard.push(Heard::Notification(last)),
             }
+        }
+    }
+
+    /// Works out what both settled, once both OPENs are known, whichever came first.
+    pub(crate) fn settle(&mut self) {
+        let theirs = self.heard.iter().find_map(|heard| match heard {
+            Heard::Open(open) => Some(open),
+            Heard::Keepalive
+            | Heard::EndOfRib(_)
+            | Heard::RouteRefresh(_)
+            | Heard::Notification(_) => None,
+        });
+        if let (Some(ours), Some(theirs)) = (&self.ours, theirs) {
+            self.session = Some(Session::negotiate(ours, theirs));
         }
     }
 

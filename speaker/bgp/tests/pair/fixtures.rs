@@ -35,6 +35,7 @@ pub(crate) fn config(speaker: u8) -> Config {
         max_prefixes: 1_000,
         role: None,
         ebgp_multihop: false,
+        protection: bgp::Protection::None,
         hostname: format!("node-{speaker}"),
     }
 }

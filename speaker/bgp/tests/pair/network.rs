@@ -406,10 +406,11 @@ impl Network {
     fn transmit(&mut self, end: End, id: ConnectionId, bytes: &[u8]) {
         let wire = self.sides[end].live[&id].expect("a connection that stands");
         let far = &mut self.sides[end].far;
-        far.entry(id).or_insert_with(|| FarSide {
-            ours: Some(first_open(bytes)),
-            ..FarSide::default()
-        });
+        let far = far.entry(id).or_default();
+        if far.ours.is_none() {
+            far.ours = Some(first_open(bytes));
+            far.settle();
+        }
         let flow = &mut self.wires[wire].flows[end];
         flow.queued.extend(bytes);
         let queued = flow.queued.len();
@@ -462,9 +463,7 @@ impl Network {
             if !self.wires[wire].open[to] {
                 return;
             }
-            if let Some(far) = self.sides[to].far.get_mut(&id) {
-                far.hear(piece);
-            }
+            self.sides[to].far.entry(id).or_default().hear(piece);
             let (connection, bytes) = (id, piece);
             self.handle(to, Input::Received { connection, bytes });
         }

@@ -1,7 +1,7 @@
 //! Any script: whatever happens in whatever order, the invariants hold on the way, and once all is
 //! well again both ends hold what the other one desires.
 
-use bgp::{Config, Input, Mode, Shutdown};
+use bgp::{Config, Input, Mode, Path, Protection, Shutdown};
 use proptest::prelude::*;
 
 use crate::fixtures::{config, routes, s, v4, v6, with_med};
@@ -24,6 +24,8 @@ enum Step {
     Limit(usize, u32),
     Identity(usize, u32),
     Mode(usize, u8),
+    Protect(usize, u8),
+    Path(usize, u8),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -45,7 +47,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (end.clone(), any::<bool>()).prop_map(|(end, there)| Step::NextHop(end, there)),
         1 => (end.clone(), 0..5_000_u32).prop_map(|(end, limit)| Step::Limit(end, limit)),
         1 => (end.clone(), 0..3_u32).prop_map(|(end, asn)| Step::Identity(end, asn)),
-        1 => (end, 0..3_u8).prop_map(|(end, mode)| Step::Mode(end, mode)),
+        1 => (end.clone(), 0..3_u8).prop_map(|(end, mode)| Step::Mode(end, mode)),
+        1 => (end.clone(), 0..3_u8).prop_map(|(end, how)| Step::Protect(end, how)),
+        2 => (end, 0..6_u8).prop_map(|(end, path)| Step::Path(end, path)),
     ]
 }
 
@@ -92,6 +96,24 @@ fn play(network: &mut Network, step: Step) {
                 _ => Mode::Both,
             };
         }),
+        Step::Protect(end, how) => change(network, end, &|config| {
+            config.protection = match how {
+                0 => Protection::None,
+                1 => Protection::Bfd,
+                _ => Protection::StrictBfd,
+            };
+        }),
+        Step::Path(end, path) => network.handle(
+            end,
+            match path {
+                0 => Input::Path(Path::Off),
+                1 => Input::Path(Path::Listening),
+                2 => Input::Path(Path::Replacing),
+                3 => Input::Path(Path::Down),
+                4 => Input::Path(Path::Up),
+                _ => Input::PathFailed,
+            },
+        ),
     }
 }
 
