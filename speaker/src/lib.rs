@@ -7,6 +7,7 @@
 //! ```
 
 pub mod args;
+pub mod bfd;
 pub mod bgp;
 pub mod layer2;
 pub mod run;
