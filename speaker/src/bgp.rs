@@ -4,19 +4,23 @@
 //! owner ──Peers (watch, latest)──▶ driver ──Desired (watch, latest)──▶ peer × n ─▶ TCP
 //!   ▲                                └─▶ listener ──TcpStream (mpsc)──▶  │
 //!   └──────────Sessions (watch, latest)──────────────────────────────────┤
-//! events ◀─────Changes (watch, latest)───────────────────────────────────┘
+//! events ◀─────Changes (watch, latest)───────────────────────────────────┤
+//! bfd ◀────────Wishes (watch, latest)────────────────────────────────────┤
+//!   └──────────Statuses (watch, latest)──────────────────────────────────┘
 //! ```
 //!
 //! A panic in a peer's task costs that peer its session and is counted; the task is started again.
 //! Without a peer there is no task and no socket.
 
 mod change;
+mod guard;
 mod listener;
 mod metrics;
 mod name;
 mod neighbors;
 mod peer;
 mod peers;
+mod protection;
 mod routes;
 mod session;
 mod socket;
@@ -39,15 +43,18 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::bfd::{Statuses, Wishes};
 use listener::Listeners;
 use neighbors::{Origin, wanted_of, whose};
 use peer::Stay;
 
 pub use change::Change;
+pub use guard::Guarded;
 pub use metrics::Metrics;
 pub use name::SessionName;
 pub use session::Session;
 
+pub(crate) use metrics::SessionLabels;
 pub(crate) use peers::{Local, peers, router_id};
 
 /// Connections of a peer that wait for its task. It takes them at once; more is a peer that storms.
@@ -75,6 +82,8 @@ pub struct Desired {
     pub next_hops: NextHops,
     /// Of a range, by which its neighbours' next hops are found; of others none.
     pub interfaces: Arc<[Interface]>,
+    /// Whether its address lies in a prefix of this node.
+    pub on_link: bool,
     /// What it is to hold, sorted.
     pub routes: Arc<[plan::Route]>,
 }
@@ -88,6 +97,7 @@ impl PartialEq for Desired {
             remote,
             next_hops,
             interfaces,
+            on_link,
             routes,
         } = self;
         Arc::ptr_eq(routes, &other.routes)
@@ -97,6 +107,7 @@ impl PartialEq for Desired {
             && *remote == other.remote
             && *next_hops == other.next_hops
             && *interfaces == other.interfaces
+            && *on_link == other.on_link
     }
 }
 
@@ -127,6 +138,10 @@ pub struct Channels {
     pub peers: watch::Receiver<Peers>,
     pub sessions: watch::Sender<Sessions>,
     pub changes: watch::Sender<Changes>,
+    /// What the peers ask of BFD.
+    pub wishes: watch::Sender<Wishes>,
+    /// How BFD stands.
+    pub statuses: watch::Receiver<Statuses>,
     /// Ends every session in order.
     pub shutdown: CancellationToken,
 }
@@ -145,6 +160,8 @@ pub async fn run(settings: Settings, channels: Channels, metrics: Metrics) {
         peers,
         sessions,
         changes,
+        wishes,
+        statuses,
         shutdown,
     } = channels;
     let mut driver = Driver {
@@ -152,6 +169,8 @@ pub async fn run(settings: Settings, channels: Channels, metrics: Metrics) {
         settings,
         sessions,
         changes,
+        wishes,
+        statuses,
         shutdown,
         metrics,
         tasks: JoinSet::new(),
@@ -172,6 +191,8 @@ struct Driver {
     settings: Settings,
     sessions: watch::Sender<Sessions>,
     changes: watch::Sender<Changes>,
+    wishes: watch::Sender<Wishes>,
+    statuses: watch::Receiver<Statuses>,
     shutdown: CancellationToken,
     metrics: Metrics,
     listeners: Listeners,
@@ -298,6 +319,8 @@ impl Driver {
             accepted: inlet,
             sessions: self.sessions.clone(),
             changes: self.changes.clone(),
+            wishes: self.wishes.clone(),
+            statuses: self.statuses.clone(),
             metrics: self.metrics.clone(),
             shutdown: self.shutdown.clone(),
         };
@@ -345,6 +368,8 @@ impl Driver {
             .send_if_modified(|sessions| sessions.remove(name).is_some());
         self.changes
             .send_if_modified(|changes| changes.remove(name).is_some());
+        self.wishes
+            .send_if_modified(|wishes| wishes.remove(name).is_some());
     }
 
     /// Gives a connection to the peer that has this address, or in whose range it is; others' are

@@ -15,7 +15,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use runtime::client::Requests;
 
-use crate::{bgp, layer2};
+use crate::{bfd, bgp, layer2};
 
 /// A plan for ten Services takes some microseconds, one for a thousand a quarter of a millisecond.
 const PLAN_SECONDS: [f64; 8] = [25e-6, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 1e-2, 1e-1];
@@ -27,6 +27,7 @@ pub(crate) struct Metrics {
     pub(crate) probes: ProbeMetrics,
     pub(crate) layer2: layer2::Metrics,
     pub(crate) bgp: bgp::Metrics,
+    pub(crate) bfd: bfd::Metrics,
     pub(crate) requests: Requests,
 }
 
@@ -122,6 +123,7 @@ impl Metrics {
             probes,
             layer2: layer2::Metrics::register(registry),
             bgp: bgp::Metrics::register(registry),
+            bfd: bfd::Metrics::register(registry),
             requests,
         }
     }

@@ -3,8 +3,9 @@
 //! ```text
 //! main thread (one tokio runtime)                              │ thread "layer2" (its own)
 //!   bgp driver ◀─Peers (watch)─┐                               │
-//!    │    └──Sessions (watch)─▶│                               │
-//!    └─Changes (watch)─▶ events                                │
+//!    │ │  └──Sessions (watch)─▶│                               │
+//!    │ └─Changes (watch)─▶ events                              │ thread "bfd" (its own)
+//!    └─Wishes, Statuses (watch)─▶ bfd ─────────────────────────┼─▶ engine ─▶ sockets
 //!   discovery ─Neighbors (watch)─▶ owner                       │
 //!   watch ×7 ──Event──▶ owner ──Desired (watch)────────────────┼─▶ driver ─▶ sockets
 //!   interfaces ─Event──▶  │ ◀──Report (mpsc)───────────────────┼── driver
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use crds::{IPAllocation, PasswordSecret, SPEAKER_CONFIG_NAME, SPEAKER_SECRET_NAME, SpeakerConfig};
 use kube::{Api, Client, Resource};
+use model::NodeName;
 use plan::History;
 use prometheus_client::registry::Registry;
 use runtime::admin::{Admin, BindError, Health, Readiness};
@@ -40,7 +42,7 @@ use crate::metrics::Metrics;
 use crate::owner::{Inlets, Outlets, Owner};
 use crate::prober::{self, Order};
 use crate::slim::{SlimEndpointSlice, SlimNode, SlimService, SlimSpeakerStatus};
-use crate::{bgp, discovery, events, interfaces, layer2, permission, status};
+use crate::{bfd, bgp, discovery, events, interfaces, layer2, permission, status};
 
 /// Events under way from the watches to the owner; when it is full they wait, and so does the API
 /// server.
@@ -158,18 +160,19 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
     let telling = events::tell(client.clone(), node.clone(), changed, asked.clone());
     let discovering = discovery::run(asked.clone(), interfaces.clone(), neighbors);
     tasks.spawn("discovery", until(shutdown.clone(), discovering));
+    let (wishes, statuses, _control) = watch_paths(&mut tasks, &node, metrics.bfd, &shutdown);
     let channels = bgp::Channels {
         peers: asked,
         sessions,
         changes,
+        wishes,
+        statuses,
         shutdown: shutdown.clone(),
     };
     tasks.spawn("bgp", bgp::run(settings, channels, metrics.bgp));
     tasks.spawn("events", until(shutdown.clone(), telling));
-    tasks.spawn(
-        "owner",
-        Owner::new(index, outlets).run(inlets, shutdown.clone()),
-    );
+    let owner = Owner::new(index, outlets).run(inlets, shutdown.clone());
+    tasks.spawn("owner", owner);
     let watches = Watches {
         client: client.clone(),
         namespace: args.namespace.name(),
@@ -178,10 +181,8 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
         shutdown: shutdown.clone(),
     };
     watches.spawn(&mut tasks);
-    tasks.spawn(
-        "interfaces",
-        interfaces::forward(interfaces.clone(), watches.events),
-    );
+    let forwarding = interfaces::forward(interfaces.clone(), watches.events);
+    tasks.spawn("interfaces", forwarding);
 
     let sockets = readiness.gate("layer 2 sockets");
     let candidate = readiness.gate("SpeakerStatus of this node");
@@ -191,10 +192,8 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
         status::write(Api::all(client), node, standings, candidate).await;
     };
     tasks.spawn("status writer", until(shutdown.clone(), writer));
-    tasks.spawn(
-        "admin",
-        admin.serve(health, readiness, Arc::new(registry), shutdown),
-    );
+    let serving = admin.serve(health, readiness, Arc::new(registry), shutdown);
+    tasks.spawn("admin", serving);
     Ok(tasks.run(GRACE).await)
 }
 
@@ -211,6 +210,32 @@ fn uptime() -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/uptime").ok()?;
     let seconds = text.split_whitespace().next()?.parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// BFD beside BGP: where peers ask for it and how it stands, and what has it part from the far sides
+/// before the process ends.
+fn watch_paths(
+    tasks: &mut Supervisor,
+    node: &NodeName,
+    metrics: bfd::Metrics,
+    shutdown: &CancellationToken,
+) -> (
+    watch::Sender<bfd::Wishes>,
+    watch::Receiver<bfd::Statuses>,
+    bfd::Control,
+) {
+    let (asking, wishes) = watch::channel(bfd::Wishes::new());
+    let (statuses, shown) = watch::channel(bfd::Statuses::new());
+    let (control, commands) = bfd::control();
+    let channels = bfd::Channels {
+        wishes,
+        statuses,
+        commands,
+        shutdown: shutdown.clone(),
+    };
+    let ground = bfd::Ground::of(node.clone());
+    tasks.spawn("bfd", bfd::run(ground, channels, metrics));
+    (asking, shown, control)
 }
 
 /// Runs a task that does not know of shutdown.

@@ -6,7 +6,7 @@ use crds::{MAX_INTERFACES, SessionState, SpeakerInterface, WithheldCount};
 use model::IpFamily;
 use plan::{Conflict, Fitness};
 
-use crate::bgp::{SessionName, Sessions};
+use crate::bgp::{Guarded, SessionName, Sessions};
 use crate::driver::Driver;
 use crate::index::Index;
 use crate::metrics::Counts;
@@ -68,12 +68,15 @@ impl Standing {
 }
 
 impl Standing {
-    /// Whether the same peers have a session, and the same have none.
+    /// Whether the same peers have a session, the same are protected by BFD, and the same have none.
     pub(crate) fn has_sessions_as(&self, other: &Self) -> bool {
-        let states = |standing: &Self| -> Vec<(SessionName, SessionState)> {
+        let states = |standing: &Self| -> Vec<(SessionName, SessionState, Option<bool>)> {
             let sessions = standing.sessions.iter();
             sessions
-                .map(|(name, session)| (name.clone(), session.state))
+                .map(|(name, session)| {
+                    let protected = session.bfd.as_ref().map(Guarded::is_up);
+                    (name.clone(), session.state, protected)
+                })
                 .collect()
         };
         states(self) == states(other)

@@ -11,9 +11,10 @@
 
 mod schedule;
 
+use bfd::State;
 use crds::{
-    MAX_SESSIONS, PROXY_HEALTHY, SpeakerSession, SpeakerStatus, SpeakerStatusSpec,
-    SpeakerStatusStatus,
+    BfdState, MAX_SESSIONS, PROXY_HEALTHY, SpeakerBfd, SpeakerSession, SpeakerStatus,
+    SpeakerStatusSpec, SpeakerStatusStatus,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, OwnerReference, Time};
 use k8s_openapi::jiff::Timestamp;
@@ -26,7 +27,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::bgp::Sessions;
+use crate::bgp::{Guarded, Sessions};
 use crate::standing::Standing;
 use schedule::{Schedule, Step};
 
@@ -204,11 +205,25 @@ fn sessions(sessions: &Sessions) -> Vec<SpeakerSession> {
         state: session.state,
         since: Time(session.since),
         last_error: session.last_error.clone(),
-        bfd: None,
+        bfd: session.bfd.as_ref().map(bfd),
         advertised_ipv4: count(session.advertised.v4),
         advertised_ipv6: count(session.advertised.v6),
     });
     sessions.collect()
+}
+
+/// Whether the path of a session is watched.
+fn bfd(guarded: &Guarded) -> SpeakerBfd {
+    SpeakerBfd {
+        state: match guarded.state {
+            State::Up => BfdState::Up,
+            State::Init => BfdState::Init,
+            State::Down => BfdState::Down,
+            State::AdminDown => BfdState::AdminDown,
+        },
+        since: Time(guarded.since),
+        detection_time: guarded.detection_time.map(|time| format!("{time:?}")),
+    }
 }
 
 /// What is amiss, with what to do about it.

@@ -27,7 +27,7 @@ mod withheld;
 pub use fitness::{Answer, Fitness, History, Source, Verdict};
 pub use merge::{Attribute, Conflict};
 pub use planner::{Plan, WithheldAddress, plan};
-pub use reach::{NextHops, next_hops, router_id};
+pub use reach::{NextHops, is_on_link, next_hops, router_id};
 pub use route::{Route, RoutePrefix};
 pub use snapshot::{
     Advertised, Announced, Interface, InterfaceKind, LocalEndpoints, Node, Prefix, Service,

@@ -44,6 +44,12 @@ pub fn next_hops(interfaces: &[Interface], peer: IpAddr, source: Option<IpAddr>)
     }
 }
 
+/// Whether an address lies in a prefix of one of the interfaces, so that no router is on the way.
+pub fn is_on_link(interfaces: &[Interface], address: IpAddr) -> bool {
+    let mut prefixes = interfaces.iter().flat_map(|one| &one.prefixes);
+    prefixes.any(|prefix| contains(prefix, address))
+}
+
 /// The BGP Identifier of a node for which no BGPPeer names one (RFC 4271 §4.2): its IPv4 address
 /// on the interface of the default route, or else its lowest one; of a node without any, a hash of
 /// its name, which no other node has as long as nobody is unlucky. Never 0.0.0.0.

@@ -236,7 +236,7 @@ impl Engine {
                 Role::Passive => Begin::Anew,
             };
             let seed = self.seeds.hash_one(&name);
-            let counters = self.metrics.of(&settings.peer);
+            let counters = self.metrics.of(&settings.name);
             let mut link = Link::new(key, settings, discriminator, seed, counters);
             link.start(node, begin, now);
             self.links.push(link);
@@ -249,8 +249,8 @@ impl Engine {
             statuses.retain(|key, _| !forgotten(key));
             statuses.len() != before
         });
-        let peers = self.links.iter().map(|link| &link.settings.peer);
-        self.metrics.retain(peers);
+        let names = self.links.iter().map(|link| &link.settings.name);
+        self.metrics.retain(names);
     }
 
     /// Hands in what has arrived: of the sockets that have something, and of all if a timer is due,

@@ -4,28 +4,24 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bfd::Discard;
-use model::PeerName;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
+use crate::bgp::{SessionLabels, SessionName};
+
 /// Handles to the driver's metrics; cheap to clone. What each stands for is told by the text that it
 /// is registered with.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
-    sent: Family<PeerLabels, Counter>,
-    received: Family<PeerLabels, Counter>,
-    send_failed: Family<PeerLabels, Counter>,
+    sent: Family<SessionLabels, Counter>,
+    received: Family<SessionLabels, Counter>,
+    send_failed: Family<SessionLabels, Counter>,
     discarded: Family<ReasonLabels, Counter>,
     receive_failed: Counter,
-    /// The peers that there are counters for.
-    shown: Arc<Mutex<BTreeSet<PeerName>>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PeerLabels {
-    peer: String,
+    /// The sessions that there are counters for.
+    shown: Arc<Mutex<BTreeSet<SessionName>>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -77,8 +73,8 @@ impl Metrics {
         metrics
     }
 
-    pub(super) fn of(&self, peer: &PeerName) -> LinkCounters {
-        let labels = PeerLabels::of(peer);
+    pub(super) fn of(&self, name: &SessionName) -> LinkCounters {
+        let labels = SessionLabels::of(name);
         LinkCounters {
             sent: self.sent.get_or_create_owned(&labels),
             received: self.received.get_or_create_owned(&labels),
@@ -86,12 +82,12 @@ impl Metrics {
         }
     }
 
-    /// Forgets the peers that are gone.
-    pub(super) fn retain<'a>(&self, peers: impl Iterator<Item = &'a PeerName>) {
-        let there: BTreeSet<PeerName> = peers.cloned().collect();
+    /// Forgets the sessions that are gone.
+    pub(super) fn retain<'a>(&self, names: impl Iterator<Item = &'a SessionName>) {
+        let there: BTreeSet<SessionName> = names.cloned().collect();
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         for gone in shown.difference(&there) {
-            let labels = PeerLabels::of(gone);
+            let labels = SessionLabels::of(gone);
             self.sent.remove(&labels);
             self.received.remove(&labels);
             self.send_failed.remove(&labels);
@@ -105,13 +101,6 @@ impl Metrics {
 
     pub(super) fn receive_failed(&self) {
         self.receive_failed.inc();
-    }
-}
-
-impl PeerLabels {
-    fn of(peer: &PeerName) -> Self {
-        let peer = peer.as_str().to_owned();
-        Self { peer }
     }
 }
 

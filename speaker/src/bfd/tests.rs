@@ -9,6 +9,7 @@ use prometheus_client::registry::Registry;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::bgp::SessionName;
 
 /// What should happen happens in much less.
 const SOON: Duration = Duration::from_secs(10);
@@ -52,6 +53,10 @@ fn node(address: &str) -> Node {
     }
 }
 
+fn name() -> SessionName {
+    PeerName::new("tor-1").into()
+}
+
 fn key(remote: &str) -> Key {
     Key {
         remote: remote.parse().unwrap(),
@@ -63,7 +68,7 @@ fn key(remote: &str) -> Key {
 
 fn settings(source: &str, interval: u64) -> Settings {
     Settings {
-        peer: PeerName::new("tor-1"),
+        name: name(),
         source: Some(source.parse().unwrap()),
         scope: None,
         path: Path::SingleHop,
@@ -83,7 +88,7 @@ impl Node {
             key: key(to),
             settings: settings(from, interval),
         };
-        let wishes = Wishes::from([(PeerName::new("tor-1"), wish)]);
+        let wishes = Wishes::from([(name(), wish)]);
         self.wishes.send(wishes).unwrap();
     }
 
@@ -202,7 +207,7 @@ async fn silence_is_a_failure_after_the_detection_time() {
         key: key(two),
         settings: brief,
     };
-    let wishes = Wishes::from([(PeerName::new("tor-1"), wish)]);
+    let wishes = Wishes::from([(name(), wish)]);
     left.wishes.send(wishes).unwrap();
     right.want(two, one, 50);
     right.up().await;

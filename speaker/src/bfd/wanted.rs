@@ -6,9 +6,11 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
 use bfd::{Config, Path};
-use model::{InterfaceName, PeerName};
+use model::InterfaceName;
 use sys::InterfaceIndex;
 use sys::tcp::Device;
+
+use crate::bgp::SessionName;
 
 /// The path that a session watches. Peers at the end of the same path have one session between them.
 ///
@@ -27,8 +29,8 @@ pub struct Key {
 /// How a session is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The peer under whose name it is counted.
-    pub peer: PeerName,
+    /// The BGP session under whose name it is counted.
+    pub name: SessionName,
     /// Where we speak from; by what the route says without one.
     pub source: Option<IpAddr>,
     /// The number of the key's interface.
@@ -47,7 +49,7 @@ pub struct Wish {
 }
 
 /// Those of all peers that want BFD.
-pub type Wishes = BTreeMap<PeerName, Wish>;
+pub type Wishes = BTreeMap<SessionName, Wish>;
 
 /// Each session once.
 pub(super) type Wanted = BTreeMap<Key, Settings>;

@@ -7,8 +7,14 @@ use super::SessionName;
 /// A change of a peer's session. A step on the way to one is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Routes are exchanged.
+    /// Routes are exchanged, and nothing protects the session, or nothing yet.
     Established,
+    /// Routes are exchanged, and BFD is Up.
+    EstablishedProtected,
+    /// It was established before, and now BFD is Up.
+    Protected,
+    /// It is established, and BFD is not Up, or no longer, which says nothing of the path; and why.
+    Unprotected(String),
     /// It was established and is no more, and why.
     Ended(String),
     /// It does not come to be, for another reason than was said last.
@@ -21,7 +27,9 @@ impl Change {
     /// One CamelCase word, for Events.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Established => "SessionEstablished",
+            Self::Established | Self::EstablishedProtected => "SessionEstablished",
+            Self::Protected => "SessionProtected",
+            Self::Unprotected(_) => "SessionUnprotected",
             Self::Ended(_) => "SessionEnded",
             Self::Failing(_) => "SessionFailing",
             Self::Refused(_) => "SessionRefused",
@@ -32,6 +40,9 @@ impl Change {
     pub fn phrase(&self) -> &'static str {
         match self {
             Self::Established => "BGP session established",
+            Self::EstablishedProtected => "BGP session established, protected by BFD",
+            Self::Protected => "BGP session protected by BFD",
+            Self::Unprotected(_) => "BGP session not protected by BFD",
             Self::Ended(_) => "BGP session ended",
             Self::Failing(_) => "no BGP session yet, trying again",
             Self::Refused(_) => "no BGP session can be tried",
@@ -41,8 +52,10 @@ impl Change {
     /// What went wrong, and what to do about it.
     pub fn trouble(&self) -> Option<&str> {
         match self {
-            Self::Established => None,
-            Self::Ended(why) | Self::Failing(why) | Self::Refused(why) => Some(why),
+            Self::Established | Self::EstablishedProtected | Self::Protected => None,
+            Self::Unprotected(why) | Self::Ended(why) | Self::Failing(why) | Self::Refused(why) => {
+                Some(why)
+            }
         }
     }
 

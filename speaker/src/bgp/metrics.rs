@@ -1,5 +1,7 @@
 //! What is counted of BGP. The figures of sessions are those that SpeakerStatus shows.
 
+mod bfd;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +14,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use self::bfd::BfdMetrics;
 use super::{SessionName, Sessions};
 
 /// As labels.
@@ -40,6 +43,7 @@ pub struct Metrics {
     received: Family<RouteLabels, Gauge>,
     malformed: Family<TreatmentLabels, Counter>,
     panics: Counter,
+    bfd: BfdMetrics,
     /// The peers that gauges stand for.
     shown: Arc<Mutex<BTreeSet<SessionName>>>,
 }
@@ -47,7 +51,7 @@ pub struct Metrics {
 /// The name of the BGPPeer, and of a range which neighbour it is: `neighbor` is there for those
 /// alone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct SessionLabels {
+pub(crate) struct SessionLabels {
     peer: String,
     neighbor: Option<String>,
 }
@@ -77,7 +81,7 @@ impl EncodeLabelSet for SessionLabels {
 }
 
 impl SessionLabels {
-    fn of(name: &SessionName) -> Self {
+    pub(crate) fn of(name: &SessionName) -> Self {
         Self {
             peer: name.peer.as_str().to_owned(),
             neighbor: name.neighbor.map(|neighbor| neighbor.to_string()),
@@ -133,6 +137,7 @@ impl Metrics {
             "Peers' tasks that panicked, each of which cost one session",
             metrics.panics.clone(),
         );
+        metrics.bfd.register(registry);
         metrics
     }
 
@@ -145,6 +150,7 @@ impl Metrics {
             self.up.get_or_create(&labels).set(up.into());
             let established = i64::try_from(session.established).unwrap_or(i64::MAX);
             self.established.get_or_create(&labels).set(established);
+            self.bfd.show(&labels, session.bfd.as_ref());
             for (gauges, numbers) in [
                 (&self.advertised, session.advertised),
                 (&self.received, session.received),
@@ -164,6 +170,7 @@ impl Metrics {
         for gone in shown.iter().filter(|peer| !sessions.contains_key(*peer)) {
             self.up.remove(&SessionLabels::of(gone));
             self.established.remove(&SessionLabels::of(gone));
+            self.bfd.forget(&SessionLabels::of(gone));
             for family in FAMILIES {
                 self.advertised.remove(&RouteLabels::of(gone, family));
                 self.received.remove(&RouteLabels::of(gone, family));
@@ -208,6 +215,7 @@ mod tests {
             advertised: PerFamily { v4: 2, v6: 3 },
             received: PerFamily::default(),
             established: 1,
+            bfd: None,
         };
         let named = names
             .iter()

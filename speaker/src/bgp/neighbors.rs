@@ -101,6 +101,7 @@ impl Desired {
         one.remote = Some(SocketAddr::new(address, self.settings.port));
         let source = self.settings.source_address;
         one.next_hops = plan::next_hops(&self.interfaces, address, source);
+        one.on_link = plan::is_on_link(&self.interfaces, address);
         one
     }
 }

@@ -4,8 +4,9 @@
 //! ```text
 //! driver ──Desired (watch, latest)──▶ ┌──────────┐ ──▶ dial ──▶ Socket ─▶ TCP
 //! listener ──TcpStream (mpsc)───────▶ │ bgp::Peer│ ◀── Event ────┘
-//!                     deadline ─────▶ └──────────┘ ──Session (watch)──▶ owner: status, metrics
-//!                                          └─────────Change (watch)───▶ events
+//! bfd ──Statuses (watch)────────────▶ └──────────┘ ──Session (watch)──▶ owner: status, metrics
+//!                     deadline ─────▶      ├─────────Change (watch)───▶ events
+//!                                          └─────────Wish (watch)─────▶ bfd
 //! ```
 
 use std::collections::BTreeMap;
@@ -24,12 +25,15 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
 use super::change::{Change, cause};
+use super::guard::{Guard, wish};
 use super::metrics::{Metrics, malformed};
+use super::protection::{News, Protection};
 use super::routes::{FEW, Routes};
 use super::session::Session;
 use super::socket::{Event, Socket};
 use super::transport::{self, Transport, Unfit};
 use super::{Changes, Desired, SessionName, Sessions, due};
+use crate::bfd::{Statuses, Wishes};
 
 /// With nothing due the loop still turns now and then.
 const REST: Duration = Duration::from_secs(3600);
@@ -68,6 +72,8 @@ pub(super) struct Channels {
     pub(super) accepted: mpsc::Receiver<TcpStream>,
     pub(super) sessions: watch::Sender<Sessions>,
     pub(super) changes: watch::Sender<Changes>,
+    pub(super) wishes: watch::Sender<Wishes>,
+    pub(super) statuses: watch::Receiver<Statuses>,
     pub(super) metrics: Metrics,
     pub(super) shutdown: CancellationToken,
 }
@@ -82,6 +88,8 @@ pub(super) struct Task {
     silence: Silence,
     channels: Channels,
     machine: bgp::Peer,
+    guard: Guard,
+    protection: Protection,
     /// `None` while no session can be tried.
     transport: Option<Transport>,
     dials: BTreeMap<ConnectionId, AbortOnDropHandle<()>>,
@@ -112,6 +120,8 @@ pub(super) async fn run(
         silence: Silence::None,
         channels,
         machine: bgp::Peer::new(config, seed),
+        guard: Guard::default(),
+        protection: Protection::default(),
         transport: None,
         dials: BTreeMap::new(),
         sockets: BTreeMap::new(),
@@ -139,11 +149,7 @@ impl Task {
     /// Returns when it is time to go, with what the peer is to be told.
     async fn serve(&mut self, events: &mut mpsc::UnboundedReceiver<Event>) -> Shutdown {
         loop {
-            let now = Instant::now();
-            let deadline = self
-                .machine
-                .deadline()
-                .map_or(now + REST, Instant::from_std);
+            let deadline = self.deadline();
             let (gone, complaint) = (self.gone_at(), self.complaint());
             tokio::select! {
                 biased;
@@ -158,6 +164,8 @@ impl Task {
                     let desired = self.channels.desired.borrow_and_update().clone();
                     self.apply(&desired);
                 }
+                // Before what comes of the connection, so that a failure ends only what stood.
+                Ok(()) = self.channels.statuses.changed() => self.watch_path(),
                 Some(event) = events.recv() => self.take(event),
                 Some(stream) = self.channels.accepted.recv() => self.accept(stream),
                 () = sleep_until(deadline) => self.feed(Input::Timeout),
@@ -171,6 +179,12 @@ impl Task {
         }
     }
 
+    fn deadline(&self) -> Instant {
+        let machine = self.machine.deadline().map(Instant::from_std);
+        let due = machine.into_iter().chain(self.protection.deadline()).min();
+        due.unwrap_or_else(|| Instant::now() + REST)
+    }
+
     /// Makes what is wanted so. Another way to the peer is another session; everything else the
     /// machine compares with what it has.
     fn apply(&mut self, desired: &Desired) {
@@ -182,8 +196,11 @@ impl Task {
                         "configuration changed".to_owned(),
                     )));
                 }
+                let wish = wish(&self.name, desired, &transport);
+                self.guard.want(&self.name, wish, &self.channels.wishes);
                 self.transport = Some(transport);
                 self.silence = Silence::None;
+                self.feed(Input::Path(self.guard.path()));
                 let before = self.routes.follow(&desired.routes);
                 if before.len() > FEW {
                     // Each of its routes gives back what it shares: not before the peer is told.
@@ -201,6 +218,7 @@ impl Task {
     fn wait(&mut self, unfit: &Unfit) {
         let reason = runtime::log::chain(unfit);
         self.transport = None;
+        self.guard.want(&self.name, None, &self.channels.wishes);
         self.feed(Input::Stop(Shutdown::Deconfigured));
         let now = Timestamp::now();
         match unfit {
@@ -239,6 +257,23 @@ impl Task {
         match self.stay {
             Stay::Configured => None,
             Stay::Visiting => self.idle.map(|since| since + LINGER),
+        }
+    }
+
+    /// Has the machine know how BFD stands, and shows it.
+    fn watch_path(&mut self) {
+        let inputs = {
+            let statuses = self.channels.statuses.borrow_and_update();
+            self.guard.take(&statuses)
+        };
+        if inputs.is_empty() {
+            return;
+        }
+        for input in inputs {
+            self.feed(input);
+        }
+        if self.transport.is_some() {
+            self.show_status();
         }
     }
 
@@ -370,8 +405,28 @@ impl Task {
             | bgp::State::OpenSent
             | bgp::State::OpenConfirm => self.idle.or_else(|| Some(Instant::now())),
         };
+        self.follow_protection();
         if changed {
-            self.show(Session::of(&self.machine.status(), Timestamp::now()));
+            self.show_status();
+        }
+    }
+
+    /// Says that the session is protected by BFD, or not.
+    fn follow_protection(&mut self) {
+        let established = self.machine.state() == bgp::State::Established;
+        let asked = established && self.guard.is_wanted();
+        let news = self
+            .protection
+            .follow(asked, self.guard.is_up(), Instant::now());
+        let why = || self.guard.why().unwrap_or_else(|| "it begins".to_owned());
+        match news {
+            Some(News::Protected) => self.tell(Change::Protected),
+            Some(News::Lost) => self.tell(Change::Unprotected(why())),
+            Some(News::Missing) => self.tell(Change::Unprotected(format!(
+                "it has not come up ({}); configure BFD for this node on the peer",
+                why()
+            ))),
+            None => {}
         }
     }
 
@@ -397,10 +452,14 @@ impl Task {
     }
 
     /// What is told to people, or else a line for who asks.
-    fn changed(&self, from: bgp::State, to: bgp::State, why: &bgp::Why) {
+    fn changed(&mut self, from: bgp::State, to: bgp::State, why: &bgp::Why) {
         match (from, to, why) {
+            (_, bgp::State::Established, _) if self.guard.is_wanted() && self.guard.is_up() => {
+                self.protection = Protection::Protected;
+                self.tell(Change::EstablishedProtected);
+            }
             (_, bgp::State::Established, _) => self.tell(Change::Established),
-            (bgp::State::Established, _, _) => self.tell(Change::Ended(cause(why))),
+            (bgp::State::Established, _, _) => self.tell(Change::Ended(self.ending(why))),
             (_, _, bgp::Why::Failed(fault)) if self.is_news(fault) => {
                 self.tell(Change::Failing(cause(why)));
             }
@@ -420,6 +479,19 @@ impl Task {
         self.name.neighbor.or(heard)
     }
 
+    /// Why a session ended, with what BFD says where that ended it.
+    fn ending(&self, why: &bgp::Why) -> String {
+        let cause = cause(why);
+        match (why, self.guard.why()) {
+            (bgp::Why::Failed(bgp::Fault::Sent(said)), Some(bfd))
+                if said.error() == Some(bgp::wire::Error::BfdDown) =>
+            {
+                format!("{cause} (BFD: {bfd})")
+            }
+            (_, _) => cause,
+        }
+    }
+
     fn tell(&self, change: Change) {
         change.log(&self.name);
         self.channels.changes.send_if_modified(|changes| {
@@ -437,6 +509,16 @@ impl Task {
         let said = shown.get(&self.name);
         let said = said.and_then(|session| session.last_error.as_ref());
         !said.is_some_and(|said| said.starts_with(&fault.to_string()))
+    }
+
+    fn show_status(&self) {
+        let bfd = {
+            let shown = self.channels.sessions.borrow();
+            let before = shown.get(&self.name);
+            self.guard.shown(before.and_then(|one| one.bfd.as_ref()))
+        };
+        let status = self.machine.status();
+        self.show(Session::of(&status, bfd, Timestamp::now()));
     }
 
     fn show(&self, session: Session) {

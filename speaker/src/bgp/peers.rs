@@ -46,6 +46,7 @@ pub(crate) fn peers(
             router_id: local.router_id,
             remote,
             next_hops,
+            on_link: is_on_link(remote, local.interfaces),
             interfaces: interfaces(settings, local.interfaces, before),
             settings: settings.clone(),
             routes: Arc::clone(routes),
@@ -65,6 +66,11 @@ fn remote(settings: &BgpPeer, neighbors: &Neighbors) -> Option<SocketAddr> {
         }
         Remote::Range(_) => None,
     }
+}
+
+/// Whether no router is on the way to it, as far as its address is known.
+fn is_on_link(remote: Option<SocketAddr>, interfaces: &[Interface]) -> bool {
+    remote.is_some_and(|remote| plan::is_on_link(interfaces, remote.ip()))
 }
 
 /// What a range needs to find its neighbours' next hops; the same as before while it is equal.

@@ -6,6 +6,8 @@ use bgp::{Family, FamilyStatus, PerFamily, State, Status};
 use crds::SessionState;
 use k8s_openapi::jiff::Timestamp;
 
+use super::Guarded;
+
 /// A peer as SpeakerStatus and metrics show it. Two are equal if nothing changed that is shown: the
 /// steps of an attempt to connect are none of it, as a peer that is away would be written for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,11 +25,14 @@ pub struct Session {
     pub received: PerFamily<usize>,
     /// How often a session was established.
     pub established: u64,
+    /// BFD beside it, where the peer asks for that: an established session is protected only while
+    /// it is Up.
+    pub bfd: Option<Guarded>,
 }
 
 impl Session {
     /// As the machine sees itself now.
-    pub(super) fn of(status: &Status, now: Timestamp) -> Self {
+    pub(super) fn of(status: &Status, bfd: Option<Guarded>, now: Timestamp) -> Self {
         let each = |number: fn(&FamilyStatus) -> usize| {
             PerFamily::each(|family| number(status.families.of(family)))
         };
@@ -46,6 +51,7 @@ impl Session {
             advertised: each(|family| family.advertised),
             received: each(|family| family.received),
             established: status.established,
+            bfd,
         }
     }
 
@@ -68,6 +74,7 @@ impl Session {
             advertised: PerFamily::default(),
             received: PerFamily::default(),
             established: 0,
+            bfd: None,
         }
     }
 

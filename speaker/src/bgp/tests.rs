@@ -63,6 +63,7 @@ pub(super) fn desired(settings: BgpPeer, secret: Secret) -> Desired {
         router_id: router_id(),
         next_hops: NextHops::default(),
         interfaces: Arc::default(),
+        on_link: true,
         routes: Arc::default(),
     }
 }
@@ -126,6 +127,8 @@ async fn what_is_told_of_a_session_goes_with_its_peer() {
         peers,
         sessions: watch::Sender::default(),
         changes,
+        wishes: watch::Sender::default(),
+        statuses: watch::channel(Statuses::new()).1,
         shutdown: CancellationToken::new(),
     };
     let settings = Settings {

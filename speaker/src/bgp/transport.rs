@@ -100,7 +100,7 @@ fn hops(peer: &BgpPeer) -> Hops {
     }
 }
 
-fn is_external(peer: &BgpPeer) -> bool {
+pub(super) fn is_external(peer: &BgpPeer) -> bool {
     match peer.peer_asn {
         model::PeerAsn::Exactly(asn) => asn != peer.my_asn,
         model::PeerAsn::Internal => false,

@@ -281,6 +281,7 @@ async fn how_a_peer_stands_is_shown_as_it_changes() {
         advertised: ::bgp::PerFamily { v4: 2, v6: 1 },
         received: ::bgp::PerFamily::default(),
         established: 1,
+        bfd: None,
     };
     let sessions = Sessions::from([(peer.into(), session)]);
     rig.standing.mark_unchanged();

@@ -40,6 +40,8 @@ impl Rig {
             peers,
             sessions,
             changes: watch::Sender::default(),
+            wishes: watch::Sender::default(),
+            statuses: watch::channel(Statuses::new()).1,
             shutdown: shutdown.clone(),
         };
         let settings = Settings {

@@ -14,6 +14,7 @@ use lab::Host;
 use lab::address::{node, router};
 use model::{BgpAttributes, BgpPeer, Community, IpFamily, NodeName, PeerAsn, PeerName};
 use plan::{NextHops, Route, RoutePrefix};
+use speaker::bfd::{Statuses, Wishes};
 use speaker::bgp::{Changes, Channels, Desired, Metrics, Peers, Secret, Sessions, Settings};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
@@ -42,6 +43,8 @@ impl Driver {
             peers: asked,
             sessions: watch::channel(Sessions::new()).0,
             changes: watch::channel(Changes::new()).0,
+            wishes: watch::channel(Wishes::new()).0,
+            statuses: watch::channel(Statuses::new()).1,
             shutdown: shutdown.clone(),
         };
         let settings = Settings {
@@ -156,6 +159,7 @@ fn desired(routes: Arc<[Route]>) -> Result<Desired> {
             v4: None,
             v6: Some(v6),
         },
+        on_link: true,
         routes,
     })
 }
