@@ -6,6 +6,9 @@ use std::process::ExitCode;
 mod agreement;
 mod api_server;
 mod ask;
+mod bfd;
+mod bfd_load;
+mod bfd_protection;
 mod bgp_away;
 mod bgp_beside;
 mod bgp_connections;
@@ -47,6 +50,9 @@ mod wire;
 fn main() -> ExitCode {
     let scenarios = [
         api_server::scenarios(),
+        bfd::scenarios(),
+        bfd_load::scenarios(),
+        bfd_protection::scenarios(),
         bgp_away::scenarios(),
         bgp_beside::scenarios(),
         bgp_connections::scenarios(),
