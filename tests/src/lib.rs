@@ -13,6 +13,7 @@
 //! ```
 
 pub mod address;
+pub mod allocations;
 pub mod audit;
 pub mod capture;
 pub mod cluster;
