@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use lab::eventually::throughout;
-use lab::peer::{Program, Router};
+use lab::peer::Program;
 use lab::process::Process;
 use lab::runner::Scenario;
 use lab::steps::note;

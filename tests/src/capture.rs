@@ -1,5 +1,6 @@
 //! What is on the wire: recorded by tcpdump, decoded by tshark, never by our own codecs.
 
+pub mod bfd;
 pub mod bgp;
 
 use std::fs::File;
@@ -18,6 +19,8 @@ use crate::{eventually, probe, shell};
 
 /// A filter for ARP and all of ICMPv6, where neighbour discovery lives.
 pub const ARP_AND_ND: &str = "arp or icmp6";
+/// A filter for BFD, over one hop and over several.
+pub const BFD: &str = "udp port 3784 or udp port 4784";
 /// A filter for BGP.
 pub const BGP: &str = "tcp port 179";
 

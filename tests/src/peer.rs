@@ -59,6 +59,9 @@ pub trait Router: Debug {
     /// All routes of a family that it holds, with every path to them: `10.97.0.1/32` …
     fn routes(&self, is_v4: bool) -> Result<BTreeMap<String, Vec<Path>>>;
 
+    /// Give it real-time scheduling, so that no busy machine makes it late.
+    fn never_be_late(&self) -> Result<()>;
+
     /// Stop it for a while as if it hung: its kernel still answers. [`Self::resume`] ends that.
     fn pause(&self) -> Result<()>;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,9 @@ use crate::probe::{Ear, is_readable_within};
 
 /// How long one HTTP attempt may take; it ends earlier when it fails earlier.
 const HTTP_TIME: Duration = Duration::from_secs(1);
+
+/// How long the answers to the last datagrams are waited for, each.
+const LINGER: Duration = Duration::from_millis(100);
 
 /// How to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +36,12 @@ pub enum Ask {
 #[derive(Debug)]
 pub struct Prober {
     stop: Arc<AtomicBool>,
+    latest: Latest,
     worker: Option<JoinHandle<Result<Report>>>,
 }
+
+/// Who answered last, by datagram.
+type Latest = Arc<Mutex<Option<String>>>;
 
 /// What a prober saw.
 #[derive(Debug, Clone)]
@@ -64,7 +71,8 @@ impl Prober {
     /// Ask for an address from a host every `every`, from now on: it returns when it begins to ask.
     pub fn start(host: &Host, vip: IpAddr, ask: Ask, every: Duration) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
-        let (host, told) = (host.clone(), Arc::clone(&stop));
+        let latest = Latest::default();
+        let (host, told, heard) = (host.clone(), Arc::clone(&stop), Arc::clone(&latest));
         let ear = (ask == Ask::Segment)
             .then(|| Ear::open(&host, "eth0"))
             .transpose()?;
@@ -76,7 +84,9 @@ impl Prober {
                     begun.send(()).context("nobody wants an answer")?;
                     match (ask, &ear) {
                         (Ask::Http(port), _) => http_loop(SocketAddr::new(vip, port), every, &told),
-                        (Ask::Udp(port), _) => udp_loop(SocketAddr::new(vip, port), every, &told),
+                        (Ask::Udp(port), _) => {
+                            udp_loop(SocketAddr::new(vip, port), every, &told, &heard)
+                        }
                         (Ask::Segment, Some(ear)) => segment_loop(ear, vip, every, &told),
                         (Ask::Segment, None) => Err(anyhow!("no socket")),
                     }
@@ -86,6 +96,7 @@ impl Prober {
         let _ = begins.recv();
         Ok(Self {
             stop,
+            latest,
             worker: Some(worker),
         })
     }
@@ -103,6 +114,12 @@ impl Prober {
     /// ARP or neighbor discovery.
     pub fn segment(host: &Host, vip: IpAddr, every: Duration) -> Result<Self> {
         Self::start(host, vip, Ask::Segment, every)
+    }
+
+    /// Who answered last, of those that are asked by datagrams.
+    pub fn answering(&self) -> Option<String> {
+        let latest = self.latest.lock();
+        latest.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Stop, and hear what it saw.
@@ -169,7 +186,8 @@ impl Report {
         changes
     }
 
-    /// Questions that nobody answered. The last may be one: nobody waited for its answer.
+    /// Questions that nobody answered. On a segment the last may be one: nobody waited for its
+    /// answer.
     pub fn unanswered(&self) -> usize {
         self.sent.saturating_sub(self.answers.len())
     }
@@ -205,6 +223,14 @@ impl Log {
             sent: 0,
             answers: Vec::new(),
         }
+    }
+
+    /// A datagram came that begins with who answers.
+    fn hear(&mut self, datagram: &[u8]) -> String {
+        let answer = String::from_utf8_lossy(datagram);
+        let who = answer.split(' ').next().unwrap_or_default();
+        self.answers.push((Instant::now(), who.to_owned()));
+        who.to_owned()
     }
 
     fn finish(self) -> Report {
@@ -244,7 +270,7 @@ fn http_loop(at: SocketAddr, every: Duration, stop: &AtomicBool) -> Result<Repor
     Ok(log.finish())
 }
 
-fn udp_loop(at: SocketAddr, every: Duration, stop: &AtomicBool) -> Result<Report> {
+fn udp_loop(at: SocketAddr, every: Duration, stop: &AtomicBool, latest: &Latest) -> Result<Report> {
     let mut log = Log::new();
     let any = if at.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any)?;
@@ -263,10 +289,15 @@ fn udp_loop(at: SocketAddr, every: Duration, stop: &AtomicBool) -> Result<Report
                 break;
             }
             if let Ok((length, _)) = socket.recv_from(&mut buffer) {
-                let answer = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default());
-                let who = answer.split(' ').next().unwrap_or_default();
-                log.answers.push((Instant::now(), who.to_owned()));
+                let who = log.hear(buffer.get(..length).unwrap_or_default());
+                *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(who);
             }
+        }
+    }
+    // The last questions are under way.
+    while is_readable_within(&socket, LINGER)? {
+        if let Ok((length, _)) = socket.recv_from(&mut buffer) {
+            log.hear(buffer.get(..length).unwrap_or_default());
         }
     }
     Ok(log.finish())

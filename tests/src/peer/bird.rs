@@ -117,6 +117,10 @@ impl Router for Bird {
         )
     }
 
+    fn never_be_late(&self) -> Result<()> {
+        self.instance.never_be_late()
+    }
+
     fn pause(&self) -> Result<()> {
         self.instance.signal(Signal::SIGSTOP)
     }

@@ -200,6 +200,10 @@ impl Router for Frr {
         paths(&route["paths"])
     }
 
+    fn never_be_late(&self) -> Result<()> {
+        self.instance.never_be_late()
+    }
+
     fn pause(&self) -> Result<()> {
         self.instance.signal(Signal::SIGSTOP)
     }

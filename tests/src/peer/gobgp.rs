@@ -120,6 +120,10 @@ impl Router for GoBgp {
         shown::routes(&self.json(&["global", "rib", "-a", family])?)
     }
 
+    fn never_be_late(&self) -> Result<()> {
+        self.instance.never_be_late()
+    }
+
     fn pause(&self) -> Result<()> {
         self.instance.signal(Signal::SIGSTOP)
     }

@@ -3,6 +3,7 @@
 
 use std::net::Ipv4Addr;
 
+use super::bfd::Bfd;
 use super::config::{Config, Peer};
 use crate::address::{BGP_POOL, node};
 
@@ -42,9 +43,18 @@ spec:
 
 /// Its router: r1, with the three nodes as its peers. It takes the pool alone, and tells nothing.
 pub fn router() -> Config {
+    routing(|peer| peer)
+}
+
+/// The same router, which watches the nodes by BFD.
+pub fn router_with(bfd: Bfd) -> Config {
+    routing(|peer| peer.bfd(bfd))
+}
+
+fn routing(watched: impl Fn(Peer) -> Peer) -> Config {
     let nodes = (1..=3).map(|number| {
         let [v4, _] = node(number);
-        Peer::new(v4, NODES)
+        watched(Peer::new(v4, NODES))
     });
     Config::new(ROUTER, Ipv4Addr::new(10, 99, 0, 1))
         .import_within(&BGP_POOL)

@@ -11,6 +11,7 @@ use nix::unistd::User;
 
 use crate::host::Host;
 use crate::process::Process;
+use crate::shell;
 
 /// How long a router may take to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -89,6 +90,14 @@ impl Instance {
 
     pub(super) fn expect_running(&self) -> Result<()> {
         self.processes.iter().try_for_each(Process::expect_running)
+    }
+
+    /// Round-robin scheduling for all threads of all its processes.
+    pub(super) fn never_be_late(&self) -> Result<()> {
+        self.processes.iter().try_for_each(|process| {
+            let pid = process.pid().to_string();
+            shell::run(&["chrt", "--all-tasks", "--rr", "--pid", "50", &pid]).map(drop)
+        })
     }
 
     pub(super) fn signal(&self, signal: Signal) -> Result<()> {
