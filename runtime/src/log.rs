@@ -10,6 +10,7 @@
 //! | `peer` | name of a configured neighbour |
 //! | `node` | name of a Node |
 //! | `interface` | name of a network interface |
+//! | `port` | a port of TCP or UDP |
 //! | `protocol` | in which way an address is announced: `layer2` or `bgp` |
 //! | `from`, `to` | the two sides of a change of state |
 //! | `reason` | a variant of one of our enums, in words |
