@@ -213,7 +213,10 @@ impl Engine {
     fn reconcile(&mut self, mut wanted: Wanted, now: Instant) {
         for link in &mut self.links {
             match wanted.remove(&link.key) {
-                Some(settings) if link.goes_on_as(&settings) => link.set(settings, now),
+                Some(settings) if link.goes_on_as(&settings) => {
+                    let counters = self.metrics.of(&settings.name);
+                    link.set(settings, counters, now);
+                }
                 // From another address: another session, of which the far side knows nothing.
                 Some(settings) => {
                     link.leave(now, Duration::ZERO);

@@ -93,10 +93,11 @@ impl Link {
     }
 
     /// Takes other settings; one that was no longer wanted is wanted again.
-    pub(super) fn set(&mut self, settings: Settings, now: Instant) {
+    pub(super) fn set(&mut self, settings: Settings, counters: LinkCounters, now: Instant) {
         let config = settings.config;
         let changed = config != self.settings.config;
         self.settings = settings;
+        self.counters = counters;
         if self.until.take().is_some() {
             self.handle(Input::Start(Begin::Anew), now);
         }
