@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use lab::kernel::Changes;
-use lab::peer::{Bfd, Program, Router};
+use lab::peer::{Bfd, Distance, Program, Router};
 use lab::runner::Scenario;
 use lab::{Lab, Topology, eventually};
 use serde_json::{Value, json};
@@ -29,6 +29,11 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             agreed,
         )
         .within(Duration::from_secs(240)),
+        Scenario::new(
+            "a peer that may be further away is watched over several hops",
+            far,
+        )
+        .within(Duration::from_secs(180)),
         Scenario::new(
             "routes to a node that dies without a word go within BFD's detection time",
             silence,
@@ -217,6 +222,23 @@ pub(crate) fn shows(lab: &Lab, router: &dyn Router, peering: &Peering, ms: u64) 
                 Ok(())
             },
         )?;
+    }
+    Ok(())
+}
+
+/// RFC 5883: port 4784, and nothing at 3784.
+fn far(lab: &mut Lab) -> Result<()> {
+    for (over, program) in [(Over::Ipv4, Program::Frr), (Over::Ipv6, Program::Bird)] {
+        let peering = Peering {
+            distance: Distance::Multihop(2),
+            ..Peering::over(over)
+        };
+        let router = begin(lab, program, &peering, 50)?;
+        shows(lab, &*router, &peering, 50)?;
+        let ports = lab.node("n1").run(&["ss", "-Hlun"])?;
+        let has = |port: &str| ports.contains(port);
+        ensure!(has(":4784 ") && !has(":3784 "), "n1 listens on {ports}");
+        peering.delete(lab)?;
     }
     Ok(())
 }
