@@ -12,6 +12,7 @@ mod bfd_protection;
 mod bgp_away;
 mod bgp_beside;
 mod bgp_connections;
+mod bgp_dynamic;
 mod bgp_events;
 mod bgp_faults;
 mod bgp_guide;
@@ -22,6 +23,7 @@ mod bgp_objects;
 mod bgp_routers;
 mod bgp_routes;
 mod bgp_sessions;
+mod bgp_unnumbered;
 mod ground;
 mod health;
 mod history;
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         bgp_away::scenarios(),
         bgp_beside::scenarios(),
         bgp_connections::scenarios(),
+        bgp_dynamic::scenarios(),
         bgp_events::scenarios(),
         bgp_faults::scenarios(),
         bgp_guide::scenarios(),
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         bgp_routers::scenarios(),
         bgp_routes::scenarios(),
         bgp_sessions::scenarios(),
+        bgp_unnumbered::scenarios(),
         ground::scenarios(),
         health::scenarios(),
         hostile::scenarios(),

@@ -168,6 +168,18 @@ impl Host {
             .try_for_each(|address| self.add_address(interface, address))
     }
 
+    /// Lay a cable from an interface of this host to one of another; both are new, up, and have no
+    /// addresses but their link-local ones.
+    pub fn cable(&self, interface: &str, other: &Self, others: &str) -> Result<()> {
+        let (here, there) = (self.namespace(), other.namespace());
+        shell::run(&[
+            "ip", "link", "add", interface, "netns", &here, "type", "veth", "peer", "name", others,
+            "netns", &there,
+        ])?;
+        self.link_up(interface)?;
+        other.link_up(others)
+    }
+
     /// Remove an interface; its peer goes with it.
     pub fn remove_interface(&self, interface: &str) -> Result<()> {
         self.batch(&format!("link del {interface}\n"))

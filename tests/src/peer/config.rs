@@ -41,6 +41,8 @@ pub(super) enum Remote {
     Address(IpAddr),
     /// Whoever dials from this prefix; the router waits.
     Range(String),
+    /// Whoever is at the other end of this interface's link.
+    Interface(String),
 }
 
 /// How far away a peer is.
@@ -175,6 +177,12 @@ impl Peer {
             is_passive: true,
             ..Self::of(Remote::Range(prefix.to_owned()), asn)
         }
+    }
+
+    /// Whoever is at the other end of this interface's link, by link-local addresses: the router
+    /// advertises itself there and hears the peer do so.
+    pub fn unnumbered(interface: &str, asn: u32) -> Self {
+        Self::of(Remote::Interface(interface.to_owned()), asn)
     }
 
     fn of(remote: Remote, asn: u32) -> Self {

@@ -161,8 +161,10 @@ impl Router for Frr {
         let all = all.as_object().context("the neighbors are no object")?;
         let mut sessions = BTreeMap::new();
         for (name, neighbor) in all {
-            // Peers of a range have no address before they dial.
-            if let Ok(address) = name.parse() {
+            // Those of an interface are named by that; and those of a range have no address before
+            // they dial.
+            let shown = neighbor["bgpNeighborAddr"].as_str().unwrap_or_default();
+            if let Ok(address) = name.parse().or_else(|_| shown.parse()) {
                 sessions.insert(address, session(neighbor));
             }
         }

@@ -28,10 +28,25 @@ pub(super) fn bird(config: &Config) -> Result<String> {
         text.push_str("}\n");
     }
     bfd(&mut text, config)?;
+    advertisements(&mut text, config)?;
     for (index, peer) in config.peers.iter().enumerate() {
         protocol(&mut text, index, peer, config)?;
     }
     Ok(text)
+}
+
+/// The peer learns from router advertisements that we are there, and makes us no default router.
+fn advertisements(text: &mut String, config: &Config) -> Result<()> {
+    for peer in &config.peers {
+        if let Remote::Interface(interface) = &peer.remote {
+            writeln!(
+                text,
+                "protocol radv {{\n  interface \"{interface}\" {{ min ra interval 3; \
+                 max ra interval 10; default lifetime 0; }};\n}}"
+            )?;
+        }
+    }
+    Ok(())
 }
 
 /// BIRD has one set of intervals for an interface, and one for all that is further away.
@@ -86,6 +101,11 @@ fn protocol(text: &mut String, index: usize, peer: &Peer, config: &Config) -> Re
         Remote::Range(prefix) => writeln!(
             text,
             "  neighbor range {prefix} {its};\n  dynamic name \"peer{index}_\";"
+        )?,
+        Remote::Interface(interface) => writeln!(
+            text,
+            "  neighbor range fe80::/10 {its};\n  interface \"{interface}\";\n  \
+             dynamic name \"peer{index}_\";"
         )?,
     }
     let (keepalive, hold) = (peer.keepalive_time(), peer.hold_time);
@@ -165,6 +185,12 @@ fn channel(text: &mut String, name: &str, is_v4: bool, peer: &Peer, config: &Con
         .max_prefixes
         .map(|limit| format!("    receive limit {limit} action disable;\n"))
         .unwrap_or_default();
+    // RFC 8950; BIRD does not offer it of itself.
+    let extended = if is_v4 && matches!(peer.remote, Remote::Interface(_)) {
+        "    extended next hop on;\n"
+    } else {
+        ""
+    };
     let export = if config.is_silent {
         "none"
     } else {
@@ -172,7 +198,7 @@ fn channel(text: &mut String, name: &str, is_v4: bool, peer: &Peer, config: &Con
     };
     writeln!(
         text,
-        "  {name} {{\n    import {import};\n    export {export};\n{next_hop}{limit}  }};"
+        "  {name} {{\n    import {import};\n    export {export};\n{extended}{next_hop}{limit}  }};"
     )?;
     Ok(())
 }

@@ -125,12 +125,13 @@ fn name(peer: &Peer) -> String {
     match &peer.remote {
         Remote::Address(address) => address.to_string(),
         Remote::Range(prefix) => format!("range-{}", prefix.replace([':', '.', '/'], "-")),
+        Remote::Interface(interface) => interface.clone(),
     }
 }
 
 fn group(peer: &Peer) -> &'static str {
     match &peer.remote {
-        Remote::Address(_) => "",
+        Remote::Address(_) | Remote::Interface(_) => "",
         Remote::Range(_) => " peer-group",
     }
 }
@@ -141,12 +142,15 @@ fn neighbor(text: &mut String, peer: &Peer) -> Result<()> {
         "FRR always speaks four-octet ASNs; BIRD can be without"
     );
     let (name, asn) = (name(peer), peer.asn);
-    if let Remote::Range(prefix) = &peer.remote {
-        writeln!(text, " neighbor {name} peer-group")?;
-        writeln!(text, " neighbor {name} remote-as {asn}")?;
-        writeln!(text, " bgp listen range {prefix} peer-group {name}")?;
-    } else {
-        writeln!(text, " neighbor {name} remote-as {asn}")?;
+    match &peer.remote {
+        Remote::Address(_) => writeln!(text, " neighbor {name} remote-as {asn}")?,
+        Remote::Range(prefix) => writeln!(
+            text,
+            " neighbor {name} peer-group\n neighbor {name} remote-as {asn}\n \
+             bgp listen range {prefix} peer-group {name}"
+        )?,
+        // It has zebra send router advertisements there, every ten seconds.
+        Remote::Interface(_) => writeln!(text, " neighbor {name} interface remote-as {asn}")?,
     }
     let (keepalive, hold) = (peer.keepalive_time(), peer.hold_time);
     writeln!(text, " neighbor {name} timers {keepalive} {hold}")?;
@@ -169,7 +173,7 @@ fn neighbor(text: &mut String, peer: &Peer) -> Result<()> {
     if let Some(source) = peer.source {
         writeln!(text, " neighbor {name} update-source {source}")?;
     }
-    if peer.is_passive && matches!(peer.remote, Remote::Address(_)) {
+    if peer.is_passive && !matches!(peer.remote, Remote::Range(_)) {
         writeln!(text, " neighbor {name} passive")?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::super::config::{Config, Distance, Imports, Peer, Remote};
 
@@ -23,6 +23,11 @@ pub(super) fn gobgpd(config: &Config) -> Result<String> {
                 text.push_str("[[neighbors]]\n  [neighbors.config]\n");
                 writeln!(text, "    neighbor-address = \"{address}\"")?;
                 body(&mut text, "neighbors", peer)?;
+            }
+            Remote::Interface(interface) => {
+                bail!(
+                    "GoBGP sends no router advertisements, so that nobody finds it on {interface}"
+                )
             }
             Remote::Range(prefix) => {
                 let group = format!("range-{index}");
