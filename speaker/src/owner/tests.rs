@@ -6,7 +6,10 @@ use runtime::admin::Readiness;
 use tokio::time::{advance, timeout};
 
 use super::*;
-use crate::index::tests::world::{Objects, VIPS, applied, deleted, entry, interfaces, service};
+use crate::discovery::Neighbor;
+use crate::index::tests::world::{
+    Objects, VIPS, applied, config, deleted, entry, interfaces, service,
+};
 use crate::metrics::Metrics;
 
 /// An owner that runs, and what it can be reached by.
@@ -16,7 +19,6 @@ struct Rig {
     plans: watch::Receiver<layer2::Desired>,
     peers: watch::Receiver<Peers>,
     sessions: watch::Sender<Sessions>,
-    #[expect(dead_code, reason = "it lives as long as the owner")]
     neighbors: watch::Sender<Neighbors>,
     standing: watch::Receiver<Option<Standing>>,
     orders: watch::Receiver<Order>,
@@ -207,7 +209,7 @@ async fn a_set_that_did_not_change_is_shared_with_the_plan_before() {
         seen[0].1,
     ));
     rig.events.send(Event::Interfaces(seen)).await.unwrap();
-    let mut named = crate::index::tests::world::config();
+    let mut named = config();
     named["spec"]["l2Advertisements"] = serde_json::json!([
         { "name": "one", "interfaces": ["eth0"] },
         { "name": "two", "interfaces": ["eth1"] },
@@ -227,6 +229,38 @@ async fn without_peers_nobody_is_spoken_to() {
     assert!(!rig.peers.has_changed().unwrap());
     assert_eq!(rig.metric("seamark_bgp_advertised{family=\"ipv4\"}"), "0");
     assert_eq!(rig.metric("seamark_bgp_conflicts"), "0");
+}
+
+/// Whom the driver is to speak to changes as soon as somebody is heard on the link.
+#[tokio::test(start_paused = true)]
+async fn a_peer_on_a_link_is_spoken_to_once_it_is_heard() {
+    let mut rig = Rig::planned(&Objects::of(&["n1"])).await;
+    let mut config = config();
+    config["metadata"]["generation"] = 2.into();
+    config["spec"]["bgpPeers"] = serde_json::json!([{
+        "name": "fabric",
+        "myASN": 64513,
+        "dynamicASN": "external",
+        "interface": "eth1",
+        "peerPort": 179,
+        "holdTime": "90s",
+        "maxPrefixes": 10_000,
+        "addressFamilies": ["IPv4", "IPv6"],
+    }]);
+    let config = Event::SpeakerConfig(applied(&config));
+    rig.events.send(config).await.unwrap();
+    let fabric = PeerName::new("fabric");
+    let peers = rig.peers.wait_for(|peers| peers.contains_key(&fabric));
+    assert_eq!(peers.await.unwrap()[&fabric].remote, None);
+    let neighbor = Neighbor {
+        address: "fe80::1".parse().unwrap(),
+        link: sys::InterfaceIndex::new(7).unwrap(),
+    };
+    let heard = Neighbors::from([(InterfaceName::new("eth1"), neighbor)]);
+    rig.neighbors.send(heard).unwrap();
+    rig.peers.changed().await.unwrap();
+    let remote = rig.peers.borrow()[&fabric].remote;
+    assert_eq!(remote, Some("[fe80::1%7]:179".parse().unwrap()));
 }
 
 #[tokio::test(start_paused = true)]
