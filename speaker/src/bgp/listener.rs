@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use model::{IpFamily, Remote};
 use sys::tcp::{Device, Listener, Md5Key, Options, Peers};
+use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
@@ -41,6 +42,15 @@ struct Open {
     keys: BTreeMap<Peers, Md5Key>,
 }
 
+/// The kernel does not take a key.
+#[derive(Debug, Error)]
+#[error("failed to set the TCP-MD5 key of {peers}")]
+struct KeyError {
+    peers: Peers,
+    #[source]
+    source: io::Error,
+}
+
 impl Listeners {
     /// Nothing is open.
     pub(super) fn new(port: u16) -> Self {
@@ -70,8 +80,11 @@ impl Listeners {
         self.failed.retain(|place, _| places.contains_key(place));
         for (place, keys) in places {
             self.open(&place);
-            if let Some(open) = self.open.get_mut(&place) {
-                open.require(keys);
+            let open = self.open.get_mut(&place);
+            if let Some(Err(error)) = open.map(|open| open.require(keys)) {
+                // Rather nobody than somebody who does not have to sign.
+                self.open.remove(&place);
+                self.fail(place, &error);
             }
         }
     }
@@ -90,17 +103,19 @@ impl Listeners {
         };
         match Listener::open(SocketAddr::new(any, self.port), place.device.as_ref()) {
             Ok(listener) => {
-                self.failed.remove(place);
                 let keys = BTreeMap::new();
                 self.open.insert(place.clone(), Open { listener, keys });
             }
-            Err(error) => {
-                let again = Instant::now() + RETRY;
-                if self.failed.insert(place.clone(), again).is_none() {
-                    let error = runtime::log::chain(&error);
-                    tracing::warn!(error, "passive BGP peers cannot connect, trying again");
-                }
-            }
+            Err(error) => self.fail(place.clone(), &error),
+        }
+    }
+
+    /// Leaves a place alone for a while; said once.
+    fn fail(&mut self, place: Place, error: &dyn std::error::Error) {
+        let again = Instant::now() + RETRY;
+        if self.failed.insert(place, again).is_none() {
+            let error = runtime::log::chain(error);
+            tracing::warn!(error, "passive BGP peers cannot connect, trying again");
         }
     }
 
@@ -162,9 +177,8 @@ async fn first<F: Future + Unpin>(mut futures: Vec<F>) -> F::Output {
 }
 
 impl Open {
-    /// Sets what differs; a key that cannot be set leaves the peer's segments unheard, which is
-    /// what a wrong key does as well.
-    fn require(&mut self, wanted: BTreeMap<Peers, Option<Md5Key>>) {
+    /// Sets what differs. After an error nobody may be let in.
+    fn require(&mut self, wanted: BTreeMap<Peers, Option<Md5Key>>) -> Result<(), KeyError> {
         let wanted: BTreeMap<Peers, Md5Key> = wanted
             .into_iter()
             .filter_map(|(peers, key)| Some((peers, key?)))
@@ -172,23 +186,24 @@ impl Open {
         let gone = self.keys.keys().filter(|known| !wanted.contains_key(known));
         let gone: Vec<Peers> = gone.copied().collect();
         for peers in gone {
-            self.set(peers, None);
+            self.set(peers, None)?;
         }
         for (peers, key) in wanted {
             if self.keys.get(&peers) != Some(&key) {
-                self.set(peers, Some(key));
+                self.set(peers, Some(key))?;
             }
         }
+        Ok(())
     }
 
-    fn set(&mut self, peers: Peers, key: Option<Md5Key>) {
-        if let Err(error) = self.listener.set_md5(peers, key.as_ref()) {
-            tracing::warn!(peer = %peers, error = %error, "failed to set the TCP-MD5 key");
-            return;
-        }
+    fn set(&mut self, peers: Peers, key: Option<Md5Key>) -> Result<(), KeyError> {
+        self.listener
+            .set_md5(peers, key.as_ref())
+            .map_err(|source| KeyError { peers, source })?;
         match key {
             Some(key) => self.keys.insert(peers, key),
             None => self.keys.remove(&peers),
         };
+        Ok(())
     }
 }
