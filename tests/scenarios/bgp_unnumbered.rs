@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use lab::capture::{BGP, Capture, select};
-use lab::peer::{Config, Peer, Program, Router};
+use lab::peer::{Config, Distance, Peer, Program, Router};
 use lab::runner::Scenario;
 use lab::{Host, Lab, Topology, eventually, kernel};
 use serde_json::json;
@@ -50,6 +50,14 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         Scenario::new(
             "a router on a link without addresses that asks for a password gets it or no session",
             passwords,
+        ),
+        Scenario::new(
+            "a node that waits for the router on a link without addresses lets that in, with TTL security",
+            lets_in,
+        ),
+        Scenario::new(
+            "a router of the nodes' own AS on links without addresses is told both families",
+            internal,
         ),
     ]
 }
@@ -166,9 +174,12 @@ fn on_links(lab: &mut Lab, program: Program) -> Result<()> {
     let next_hops = select(
         &file,
         &told,
-        "bgp.update.path_attribute.mp_reach_nlri.next_hop",
+        "bgp.update.path_attribute.mp_reach_nlri.next_hop.ipv6",
     )?;
-    ensure!(!next_hops.is_empty(), "no MP_REACH_NLRI");
+    let own = ours.to_string();
+    let told = next_hops.iter().flat_map(|all| all.split(','));
+    let told: BTreeSet<&str> = told.collect();
+    ensure!(told.iter().eq([&own]), "next hops: {told:?}");
     Ok(())
 }
 
@@ -348,6 +359,45 @@ fn passwords(lab: &mut Lab) -> Result<()> {
     create(lab, "web")?;
     for vip in vips(lab, "web")? {
         cables.expect_hops(lab, vip)?;
+    }
+    Ok(())
+}
+
+/// FRR dials by itself.
+fn lets_in(lab: &mut Lab) -> Result<()> {
+    let cables = Cables::lay(lab, 1)?;
+    let config = cables.config(1, |peer| peer.distance(Distance::Secured(1)))?;
+    let router = Program::Frr.start(&cables.router, &config)?;
+    pool(lab)?;
+    let capture = Capture::start(&lab.node("n1"), &cables.node_end, BGP)?;
+    cables.apply(lab, &json!({ "passive": true, "ttlSecurity": true }))?;
+    start(lab)?;
+    cables.wait(lab, &*router)?;
+    create(lab, "web")?;
+    for vip in vips(lab, "web")? {
+        cables.expect_hops(lab, vip)?;
+    }
+    let ours = link_local(&lab.node("n1"), &cables.node_end)?;
+    let dialled = format!("tcp.flags == 2 && ipv6.src == {ours}");
+    let dialled = select(&capture.finish()?, &dialled, "frame.number")?;
+    ensure!(dialled.is_empty(), "n1 dialled");
+    Ok(())
+}
+
+fn internal(lab: &mut Lab) -> Result<()> {
+    let cables = Cables::lay(lab, 1)?;
+    let ends = cables.router_ends.values();
+    let peers = ends.map(|end| Peer::unnumbered(end, NODE_AS));
+    let config = Config::new(NODE_AS, identifier(1)?).peers(peers);
+    let router = Program::Frr.start(&cables.router, &config)?;
+    pool(lab)?;
+    cables.apply(lab, &json!({ "peerASN": null, "dynamicASN": "internal" }))?;
+    start(lab)?;
+    cables.wait(lab, &*router)?;
+    create(lab, "web")?;
+    for vip in vips(lab, "web")? {
+        cables.expect_hops(lab, vip)?;
+        expect_routed(lab, vip)?;
     }
     Ok(())
 }

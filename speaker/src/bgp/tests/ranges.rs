@@ -166,3 +166,22 @@ async fn a_range_whose_password_is_not_known_says_so_and_lets_nobody_in() {
     rig.wait(|sessions| sessions.keys().eq(&one)).await;
     rig.shutdown.cancel();
 }
+
+#[tokio::test]
+async fn a_neighbour_that_has_no_session_for_a_while_is_forgotten() {
+    let mut rig = Rig::start(range(24));
+    let (_, stream) = first_words(rig.dial("127.0.0.2").await).await;
+    drop(stream);
+    let one = name("127.0.0.2");
+    let has_failed = |sessions: &Sessions| sessions[&one].last_error.is_some();
+    rig.wait(|sessions| sessions.contains_key(&one) && has_failed(sessions))
+        .await;
+    // From here on nothing comes from outside.
+    tokio::time::pause();
+    let started = Instant::now();
+    let empty = rig.told.wait_for(BTreeMap::is_empty).await.is_ok();
+    let waited = started.elapsed();
+    assert!(empty && waited > Duration::from_secs(110), "{waited:?}");
+    assert!(waited < Duration::from_secs(130), "{waited:?}");
+    rig.shutdown.cancel();
+}
