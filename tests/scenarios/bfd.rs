@@ -15,7 +15,7 @@ use crate::peering::{NODES, Over, Peering, SESSION, expect_hops, pool};
 use crate::vips::{Vips, create, start, vips};
 
 /// The name of the BFDProfile that all peers have.
-const PROFILE: &str = "watched";
+pub(crate) const PROFILE: &str = "watched";
 /// FRR holds each change of a route back by some 63 ms, and a machine of two cores with fifteen
 /// processes is late now and then.
 const FRR: Duration = Duration::from_millis(63);

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use lab::capture::{BGP, Capture, select};
-use lab::peer::{Config, Distance, Peer, Program, Router};
+use lab::peer::{Bfd, Config, Distance, Peer, Program, Router};
 use lab::runner::Scenario;
 use lab::{Host, Lab, Topology, eventually, kernel};
 use serde_json::json;
 
+use crate::bfd;
 use crate::peering::{
     NODE_AS, Peering, ROUTER_AS, SESSION, expect_routed, host_prefix, identifier, pool, secret,
 };
@@ -55,6 +56,11 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             "a node that waits for the router on a link without addresses lets that in, with TTL security",
             lets_in,
         ),
+        Scenario::new(
+            "BFD watches the path to FRR and to BIRD on links without addresses",
+            watched,
+        )
+        .within(Duration::from_secs(180)),
         Scenario::new(
             "a router of the nodes' own AS on links without addresses is told both families",
             internal,
@@ -126,11 +132,14 @@ impl Cables {
 
     /// Wait until the router's kernel sends an address to all nodes, over these cables.
     fn expect_hops(&self, lab: &Lab, vip: IpAddr) -> Result<()> {
-        let what = format!("{} sends {vip} to all nodes", self.router.name());
-        eventually(SOON, &what, || {
+        self.expect_hops_to(vip, &self.nodes(lab)?, SOON)
+    }
+
+    fn expect_hops_to(&self, vip: IpAddr, to: &BTreeSet<IpAddr>, within: Duration) -> Result<()> {
+        let what = format!("{} sends {vip} to {to:?}", self.router.name());
+        eventually(within, &what, || {
             let hops = kernel::next_hops(&self.router, &host_prefix(vip))?;
-            let nodes = self.nodes(lab)?;
-            ensure!(hops == nodes, "to {hops:?}, not {nodes:?}");
+            ensure!(hops == *to, "it sends it to {hops:?}");
             Ok(())
         })
     }
@@ -398,6 +407,50 @@ fn internal(lab: &mut Lab) -> Result<()> {
     for vip in vips(lab, "web")? {
         cables.expect_hops(lab, vip)?;
         expect_routed(lab, vip)?;
+    }
+    Ok(())
+}
+
+/// The router hears nothing of n1 any more, while its cable seems to be well.
+fn watched(lab: &mut Lab) -> Result<()> {
+    /// Much less than the hold time of nine seconds.
+    const BY_BFD: Duration = Duration::from_secs(2);
+    let cables = Cables::lay(lab, 1)?;
+    pool(lab)?;
+    bfd::profile(lab, 50, &json!({}))?;
+    cables.apply(lab, &json!({ "bfdProfile": bfd::PROFILE }))?;
+    start(lab)?;
+    create(lab, "web")?;
+    let shown = vips(lab, "web")?;
+    let all = cables.nodes(lab)?;
+    let n1 = link_local(&lab.node("n1"), &cables.node_end)?;
+    let others = all.iter().copied().filter(|node| *node != n1).collect();
+    for program in [Program::Frr, Program::Bird] {
+        let config = cables.config(1, |peer| peer.bfd(Bfd::new(50, 3)))?;
+        let router = program.start(&cables.router, &config)?;
+        cables.wait(lab, &*router)?;
+        for node in &all {
+            let session = router.wait_bfd_up(*node, SESSION)?;
+            let detection = session.detection_time;
+            ensure!(detection == Duration::from_millis(150), "{session:?}");
+        }
+        for node in lab.nodes() {
+            bfd::expect_bfd(lab, node.name(), &cables.node_end, "Up")?;
+        }
+        for vip in shown {
+            cables.expect_hops(lab, vip)?;
+        }
+        let cut = "add table inet cut; \
+                   add chain inet cut in { type filter hook prerouting priority -400; }; \
+                   add rule inet cut in iifname d-n1 drop";
+        cables.router.run(&["nft", cut])?;
+        for vip in shown {
+            cables.expect_hops_to(vip, &others, BY_BFD)?;
+        }
+        cables.router.run(&["nft", "delete table inet cut"])?;
+        for vip in shown {
+            cables.expect_hops_to(vip, &all, SESSION)?;
+        }
     }
     Ok(())
 }
