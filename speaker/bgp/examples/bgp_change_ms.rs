@@ -121,6 +121,7 @@ fn established(now: Instant) -> Outcome<Peer> {
         ebgp_multihop: false,
         protection: bgp::Protection::None,
         hostname: "bench".to_owned(),
+        graceful_restart: None,
     };
     let families = Families::BOTH.iter();
     let mut capabilities: Vec<Capability> = families

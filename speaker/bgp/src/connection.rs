@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 pub(crate) use self::messages::Step;
-pub(crate) use self::open::Agreed;
+pub(crate) use self::open::{Agreed, InitialUpdate};
 pub(crate) use self::received::Received;
 use self::timers::{KEEPALIVE_TIME, LARGE_HOLD_TIME, Timers, is_due, send_hold_time};
 use crate::adj_rib_out::AdjRibOut;
@@ -51,6 +51,8 @@ pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) local: IpAddr,
     pub(crate) remote: IpAddr,
+    /// When it came to be.
+    pub(crate) opened: Instant,
     ours: Open,
     stage: Stage,
     framer: Framer,
@@ -86,9 +88,10 @@ impl Connection {
         local: IpAddr,
         remote: IpAddr,
         config: &Config,
+        initial: InitialUpdate,
         now: Instant,
     ) -> Self {
-        let ours = open::ours(config, local);
+        let ours = open::ours(config, local, initial);
         let mut framer = Framer::new();
         framer.set_extended();
         let mut tx = Vec::new();
@@ -97,6 +100,7 @@ impl Connection {
             id,
             local,
             remote,
+            opened: now,
             ours,
             stage: Stage::OpenSent,
             framer,
@@ -201,13 +205,15 @@ impl Connection {
             let peer = agreed.theirs.asn;
             config.peer_asn.admits(peer, config.local_asn)
         });
-        !admitted || !open::is_still_true(&self.ours, &open::ours(config, self.local))
+        let new = open::ours(config, self.local, InitialUpdate::Told);
+        !admitted || !open::is_still_true(&self.ours, &new)
     }
 
     /// Takes over what can change within a session.
     pub(crate) fn reconfigure(&mut self, config: &Config) {
         if let Stage::Established(session) = &mut self.stage {
-            let rules = Rules::new(config, self.local, &session.agreed.session);
+            let mut rules = Rules::new(config, self.local, &session.agreed.session);
+            rules.set_graceful_shutdown(session.rules.is_graceful_shutdown());
             let before = mem::replace(&mut session.rules, rules);
             if let Some(rib) = &mut session.rib {
                 Families::BOTH
@@ -218,6 +224,27 @@ impl Connection {
             }
             session.agreed.set_keepalive_time(config);
         }
+    }
+
+    /// Sets whether the peer is to prefer any other path (RFC 8326).
+    pub(crate) fn set_graceful_shutdown(&mut self, leaving: bool) {
+        if let Stage::Established(session) = &mut self.stage
+            && session.rules.is_graceful_shutdown() != leaving
+        {
+            session.rules.set_graceful_shutdown(leaving);
+            if let Some(rib) = &mut session.rib {
+                Families::BOTH
+                    .iter()
+                    .for_each(|family| rib.tell_again(family));
+            }
+        }
+    }
+
+    /// Whether the socket has taken all that the peer is to be told.
+    pub(crate) fn is_told(&self) -> bool {
+        let rib = self.established().and_then(|session| session.rib.as_ref());
+        let settled = rib.is_none_or(AdjRibOut::is_settled);
+        settled && self.queued == 0 && self.tx.is_empty()
     }
 
     /// Writes what the peer is still to be told, as far as there is room.

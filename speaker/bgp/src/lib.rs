@@ -46,9 +46,9 @@ pub use crate::attributes::Attributes;
 pub use crate::community::{Community, ExtendedCommunity, LargeCommunity};
 pub use crate::family::{AfiSafi, Families, Family};
 pub use crate::peer::{
-    CloseReason, Config, ConnectError, ConnectionId, Counters, FamilyStatus, Fault, Input,
-    LastError, Mode, Negotiated, Origin, Output, Path, Peer, PeerAsn, Protection, Shutdown, State,
-    Status, Why,
+    CloseReason, Config, ConnectError, ConnectionId, Counters, Drain, DrainStage, FamilyStatus,
+    Fault, GracefulRestart, Input, LastError, Mode, Negotiated, Origin, Output, Path, Peer,
+    PeerAsn, Protection, Shutdown, State, Status, Why,
 };
 pub use crate::per_family::PerFamily;
 pub use crate::prefix::{Prefix, PrefixError};

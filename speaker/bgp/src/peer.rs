@@ -22,18 +22,19 @@
 //! says so, `DampPeerOscillations` (the idle wait above), `AutomaticStart` (after a wait) and
 //! `AutomaticStop` (prefix limit). Left out: `DelayOpen`, as there is nothing to be gained by
 //! letting the other side speak first; `TrackTcpState`, which is the driver's; NOTIFICATION
-//! without OPEN, as OPEN is the first thing said on every connection; and, until graceful restart
-//! is there, `CollisionDetectEstablishedState`.
+//! without OPEN, as OPEN is the first thing said on every connection; and
+//! `CollisionDetectEstablishedState`, of which graceful restart takes the place.
 //!
-//! What is to come has its place: graceful restart adds a capability to `connection/open.rs`, a
-//! line to `collision.rs`, a silent kind of [`Shutdown`], and keeps `AdjRibOut` as it is, whose
-//! End-of-RIB is sent. `bfd.rs` ends sessions whose path fails, and holds back those to come.
+//! **Restarts and drains.** Whoever comes back after [`Shutdown::Restarting`] is a new machine, that
+//! says so in its OPENs until it has told the peer all once. A peer that is left for good is drained
+//! first, see `drain.rs`. `bfd.rs` ends sessions whose path fails, and holds back those to come.
 
 mod backoff;
 mod bfd;
 mod collision;
 mod config;
 mod connections;
+mod drain;
 mod event;
 mod fault;
 mod status;
@@ -45,13 +46,15 @@ use std::time::{Duration, Instant};
 use self::backoff::Backoff;
 use self::bfd::Watch;
 pub use self::bfd::{Path, Protection};
-pub use self::config::{Config, Mode, PeerAsn};
+pub use self::config::{Config, GracefulRestart, Mode, PeerAsn};
 use self::connections::{Ending, find};
+use self::drain::Draining;
+pub use self::drain::{Drain, DrainStage};
 pub use self::event::{ConnectionId, Input, Output, Shutdown, State, Why};
 pub use self::fault::{CloseReason, ConnectError, Fault, LastError, Origin};
 pub use self::status::{Counters, FamilyStatus, Negotiated, Status};
 use crate::RouteSet;
-use crate::connection::Connection;
+use crate::connection::{Agreed, Connection, InitialUpdate};
 use crate::jitter::Jitter;
 use crate::per_family::PerFamily;
 use crate::wire::{Error, Notification};
@@ -85,6 +88,8 @@ pub struct Peer {
     established: u64,
     /// What was last reported as advertised on this session.
     advertised: Option<PerFamily<usize>>,
+    initial: InitialUpdate,
+    draining: Option<Draining>,
     outbox: VecDeque<Output>,
 }
 
@@ -125,6 +130,8 @@ impl Peer {
             counters: Counters::default(),
             established: 0,
             advertised: None,
+            initial: InitialUpdate::Owed,
+            draining: None,
             outbox: VecDeque::new(),
         }
     }
@@ -136,6 +143,8 @@ impl Peer {
             Input::Stop(shutdown) => self.stop(&shutdown, now),
             Input::Reconfigure(config) => self.reconfigure(config, now),
             Input::Desired(desired) => self.set_desired(desired),
+            Input::Drain(drain) => self.drain(drain, now),
+            Input::Resume => self.resume(now),
             Input::Connected {
                 connection,
                 local,
@@ -162,6 +171,9 @@ impl Peer {
         }
         self.expire(now);
         self.tell(now);
+        while self.advance(now) {
+            self.tell(now);
+        }
     }
 
     /// The next thing to do.
@@ -178,7 +190,9 @@ impl Peer {
         let attempt = self.attempt.map(|attempt| attempt.deadline);
         let connections = self.connections.iter().map(Connection::deadline);
         let hold = self.watch.deadline().filter(|_| self.is_held());
-        connections.chain([wait, attempt, hold]).flatten().min()
+        let drain = self.draining.as_ref().and_then(Draining::deadline);
+        let others = [wait, attempt, hold, drain];
+        connections.chain(others).flatten().min()
     }
 
     /// Where the peer stands.
@@ -198,7 +212,7 @@ impl Peer {
             state: self.state,
             since: self.since,
             last_error: self.last_error.clone(),
-            waits_for_bfd: self.started && self.is_held(),
+            waits_for_bfd: self.is_wanted() && self.is_held(),
             next_attempt: self.wait.map(|wait| match wait {
                 Wait::Retry(until) | Wait::Idle(until) => until,
             }),
@@ -208,6 +222,7 @@ impl Peer {
             }),
             counters: self.counters,
             established: self.established,
+            drain: self.draining.as_ref().map(Draining::stage),
         }
     }
 
@@ -222,14 +237,25 @@ impl Peer {
 
     fn stop(&mut self, shutdown: &Shutdown, now: Instant) {
         self.started = false;
-        self.end_all(&cease(shutdown), now);
+        self.end_by(shutdown, now);
         self.note(Why::Stopped, now);
+    }
+
+    /// Ends every session and attempt, each with what there is to say on it, and waits for nothing.
+    fn end_by(&mut self, shutdown: &Shutdown, now: Instant) {
+        self.end_each(|connection| last_word(shutdown, connection.agreed()), now);
     }
 
     /// Ends every session and attempt, and waits for nothing.
     fn end_all(&mut self, notification: &Notification, now: Instant) {
+        self.end_each(|_| Some(notification.clone()), now);
+    }
+
+    fn end_each(&mut self, word: impl Fn(&Connection) -> Option<Notification>, now: Instant) {
         for mut connection in mem::take(&mut self.connections) {
-            connection.notify(notification.clone());
+            if let Some(notification) = word(&connection) {
+                connection.notify(notification);
+            }
             self.finish(connection, Ending::Ours, now);
         }
         self.give_up_attempt();
@@ -260,15 +286,21 @@ impl Peer {
     }
 
     fn set_desired(&mut self, desired: RouteSet) {
-        for connection in &mut self.connections {
-            connection.set_desired(&desired);
-        }
         self.desired = Some(desired);
+        if let Some(wanted) = self.wanted() {
+            for connection in &mut self.connections {
+                connection.set_desired(&wanted);
+            }
+        }
     }
 
     /// Dials, where the mode says so, and lets the peer connect.
     fn begin(&mut self, why: Why, now: Instant) {
         self.wait = None;
+        if self.has_left() {
+            self.note(why, now);
+            return;
+        }
         if self.is_held() {
             self.hold(now);
         } else if self.config.mode.dials() {
@@ -329,20 +361,32 @@ impl Peer {
             (None, Some(_), _) => State::Connect,
             (None, None, Some(Wait::Idle(_))) => State::Idle,
             (None, None, Some(Wait::Retry(_))) => State::Active,
-            (None, None, None) if self.started => State::Active,
+            (None, None, None) if self.is_wanted() => State::Active,
             (None, None, None) => State::Idle,
         }
     }
 }
 
-/// RFC 4486, RFC 9003.
-fn cease(shutdown: &Shutdown) -> Notification {
-    match shutdown {
-        Shutdown::Administrative(text) => {
-            Notification::new(Error::AdministrativeShutdown).with_text(text)
+/// RFC 4486, RFC 9003. Where the peer keeps routes after a NOTIFICATION as well, only a hard reset
+/// says that we are not to be waited for (RFC 8538 §3); one that is begun again at once needs none.
+fn last_word(shutdown: &Shutdown, agreed: Option<&Agreed>) -> Option<Notification> {
+    let administrative =
+        |text: &str| Notification::new(Error::AdministrativeShutdown).with_text(text);
+    let for_good = |cease: Notification| {
+        if agreed.is_some_and(|agreed| agreed.session.graceful_notification) {
+            cease.into_hard_reset()
+        } else {
+            cease
         }
-        Shutdown::Reset(text) => Notification::new(Error::AdministrativeReset).with_text(text),
-        Shutdown::Deconfigured => Notification::new(Error::PeerDeconfigured),
+    };
+    match shutdown {
+        Shutdown::Administrative(text) => Some(for_good(administrative(text))),
+        Shutdown::Deconfigured => Some(for_good(Notification::new(Error::PeerDeconfigured))),
+        Shutdown::Reset(text) => {
+            Some(Notification::new(Error::AdministrativeReset).with_text(text))
+        }
+        Shutdown::Restarting(_) if agreed.is_some_and(Agreed::keeps_routes) => None,
+        Shutdown::Restarting(text) => Some(administrative(text)),
     }
 }
 

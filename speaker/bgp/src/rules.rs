@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use crate::per_family::PerFamily;
 use crate::wire::{NextHop, PathAttributes, Session};
-use crate::{Asn, Attributes, Config, Families, Family};
+use crate::{Asn, Attributes, Community, Config, Families, Family};
 
 /// Why no route of a family is told to a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,8 @@ impl std::fmt::Display for FamilyWithheld {
 pub(crate) struct Rules {
     local_asn: Asn,
     external: bool,
+    /// RFC 8326: the peer is to prefer any other path.
+    graceful_shutdown: bool,
     next_hops: PerFamily<Result<NextHop, FamilyWithheld>>,
 }
 
@@ -66,8 +68,20 @@ impl Rules {
         Self {
             local_asn: config.local_asn,
             external: session.ebgp,
+            graceful_shutdown: false,
             next_hops: PerFamily::each(next_hop),
         }
+    }
+
+    /// RFC 8326 §4.2, §4.3: all routes carry GRACEFUL_SHUTDOWN; an internal peer, that may not
+    /// know the community, is told a LOCAL_PREF of zero as well.
+    pub(crate) fn set_graceful_shutdown(&mut self, leaving: bool) {
+        self.graceful_shutdown = leaving;
+    }
+
+    /// Whether they do.
+    pub(crate) fn is_graceful_shutdown(&self) -> bool {
+        self.graceful_shutdown
     }
 
     /// The families that can be told.
@@ -111,11 +125,23 @@ impl Rules {
             },
             next_hop,
             multi_exit_disc: attributes.multi_exit_disc,
-            local_pref: attributes.local_pref,
-            communities: attributes.communities.clone(),
+            local_pref: match (self.graceful_shutdown, self.external) {
+                (true, false) => Some(0),
+                (true, true) | (false, _) => attributes.local_pref,
+            },
+            communities: self.communities(attributes),
             extended_communities: attributes.extended_communities.clone(),
             large_communities: attributes.large_communities.clone(),
         })
+    }
+
+    fn communities(&self, attributes: &Attributes) -> Vec<Community> {
+        let mut communities = attributes.communities.clone();
+        let leaving = Community::GRACEFUL_SHUTDOWN;
+        if self.graceful_shutdown && !communities.contains(&leaving) {
+            communities.push(leaving);
+        }
+        communities
     }
 }
 

@@ -6,10 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bgp::wire::{Capability, Message, Open};
+use bgp::wire::{self, Capability, Forwarding, Message, Open};
 use bgp::{
-    Asn, Attributes, CloseReason, Config, ConnectError, ConnectionId, Families, Family, Input,
-    Mode, Output, Path, Peer, PeerAsn, Prefix, Protection, RouteSet, RouterId, Shutdown, State,
+    Asn, Attributes, CloseReason, Config, ConnectError, ConnectionId, Drain, Families, Family,
+    GracefulRestart, Input, Mode, Output, Path, Peer, PeerAsn, Prefix, Protection, RouteSet,
+    RouterId, Shutdown, State,
 };
 
 /// The most octets that one input may make it say: what fills the room on two connections, and a
@@ -59,7 +60,7 @@ impl Watched {
             let count = watched.live.len().max(1);
             watched.live.iter().nth(usize::from(octet) % count).copied()
         };
-        match octet(script)? % 16 {
+        match octet(script)? % 17 {
             0 => self.handle(Input::Start),
             1 => self.handle(Input::Stop(Shutdown::Deconfigured)),
             2 => self.wait(Duration::from_millis(number(script)?)),
@@ -95,7 +96,8 @@ impl Watched {
                 self.receive(id, &[&[0xff; 16], &[high, low, kind][..], body].concat());
             }
             14 => self.watch_path(octet(script)?),
-            15.. => {
+            15 => self.leave(octet(script)?),
+            _ => {
                 let id = connection(self, octet(script)?)?;
                 let queued = usize::try_from(number(script)?).unwrap() * 4;
                 self.handle(Input::Sent {
@@ -208,6 +210,28 @@ impl Watched {
         self.handle(Input::Reconfigure(self.config.clone()));
     }
 
+    /// Restarts and drains.
+    fn leave(&mut self, how: u8) {
+        let text = || "fuzz".to_owned();
+        match how % 4 {
+            0 => self.handle(Input::Resume),
+            1 => self.handle(Input::Stop(Shutdown::Restarting(text()))),
+            2 => {
+                let wait = Duration::from_secs(u64::from(how / 64));
+                let text = text();
+                self.handle(Input::Drain(Drain { wait, text }));
+            }
+            3.. => {
+                self.config.graceful_restart = (how > 100).then_some(GracefulRestart {
+                    restart_time: Duration::from_secs(how.into()),
+                    notification: how > 180,
+                    forwarding: Forwarding::Preserved,
+                });
+                self.handle(Input::Reconfigure(self.config.clone()));
+            }
+        }
+    }
+
     fn forget(&mut self, id: ConnectionId) {
         self.live.remove(&id);
         self.attempt = self.attempt.filter(|attempt| *attempt != id);
@@ -250,13 +274,18 @@ fn good(which: u8) -> Vec<u8> {
         Message::Keepalive
     } else {
         let families = Families::BOTH.iter();
+        let families = families.map(|family| Capability::Multiprotocol(family.into()));
+        let graceful = Capability::GracefulRestart(wire::GracefulRestart {
+            restarting: false,
+            notification: which & 0x40 != 0,
+            restart_time: 120,
+            families: Vec::new(),
+        });
         Message::Open(Open {
             asn: Asn(65_001),
             hold_time: u16::from(which & 0x7c),
             router_id: router_id(which),
-            capabilities: families
-                .map(|family| Capability::Multiprotocol(family.into()))
-                .collect(),
+            capabilities: families.chain((which > 127).then_some(graceful)).collect(),
         })
     };
     let mut octets = Vec::new();
@@ -285,6 +314,7 @@ fn config() -> Config {
         ebgp_multihop: false,
         protection: Protection::None,
         hostname: "fuzz".to_owned(),
+        graceful_restart: None,
     }
 }
 

@@ -4,12 +4,21 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::timers::keepalive_time;
-use crate::wire::{Capability, Error, NextHopEncoding, Notification, Open, Session};
+use crate::wire::{
+    Capability, Error, GracefulRestart, NextHopEncoding, Notification, Open, Session,
+};
 use crate::{AfiSafi, Config, Family};
 
-/// Our OPEN on a connection from `local`. It names what we honour and nothing else: graceful
-/// restart is not among it yet.
-pub(super) fn ours(config: &Config, local: IpAddr) -> Open {
+/// Whether this machine has told the peer all that it holds, on any session: until then the peer
+/// must not wait for our End-of-RIB (R, RFC 4724 §4.1), as we may be the one that comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InitialUpdate {
+    Owed,
+    Told,
+}
+
+/// Our OPEN on a connection from `local`. It names what we honour and nothing else.
+pub(super) fn ours(config: &Config, local: IpAddr, initial: InitialUpdate) -> Open {
     let mut capabilities: Vec<Capability> = config
         .families
         .iter()
@@ -36,6 +45,7 @@ pub(super) fn ours(config: &Config, local: IpAddr) -> Open {
             domain: String::new(),
         });
     }
+    capabilities.extend(graceful_restart(config, initial).map(Capability::GracefulRestart));
     Open {
         asn: config.local_asn,
         hold_time: config.hold_time_seconds(),
@@ -44,8 +54,22 @@ pub(super) fn ours(config: &Config, local: IpAddr) -> Open {
     }
 }
 
+/// RFC 4724 §3. Without a forwarding table of its own a node keeps both families or none.
+fn graceful_restart(config: &Config, initial: InitialUpdate) -> Option<GracefulRestart> {
+    let settings = config.graceful_restart?;
+    let families = config.families.iter();
+    Some(GracefulRestart {
+        restarting: initial == InitialUpdate::Owed,
+        notification: settings.notification,
+        restart_time: settings.seconds(),
+        families: families
+            .map(|family| (AfiSafi::from(family), settings.forwarding))
+            .collect(),
+    })
+}
+
 /// Whether what was said of us in an OPEN is still true where it would now be `new`, and enough: a
-/// family more has to be negotiated, one less has not.
+/// family more has to be negotiated, one less has not, and how we restart can wait for the next OPEN.
 pub(super) fn is_still_true(said: &Open, new: &Open) -> bool {
     let identity = |open: &Open| (open.asn, open.router_id, open.role().ok().flatten());
     let mut families = new
@@ -87,6 +111,12 @@ impl Agreed {
             session,
             hold_time,
         })
+    }
+
+    /// Whether the peer keeps our routes if the connection ends without a word. Whoever sends the
+    /// capability does, whatever families it names: these are what it keeps itself (RFC 4724 §3).
+    pub(crate) fn keeps_routes(&self) -> bool {
+        self.session.graceful_restart.is_some()
     }
 
     /// Another keepalive time was configured.

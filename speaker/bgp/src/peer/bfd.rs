@@ -188,14 +188,14 @@ impl Peer {
         for id in ids {
             self.receive(id, &[], now);
         }
-        if self.started && self.connections.is_empty() && self.attempt.is_none() {
+        if self.is_wanted() && self.connections.is_empty() && self.attempt.is_none() {
             self.begin(Why::PathUp, now);
         }
     }
 
     /// Says that there is no session, and why; it is tried again as after any failure.
     fn give_up_waiting(&mut self, now: Instant) {
-        if self.started && self.connections.is_empty() && self.attempt.is_none() {
+        if self.is_wanted() && self.connections.is_empty() && self.attempt.is_none() {
             let fault = Fault::NotConnected(ConnectError::BfdDown);
             self.record(&fault, now);
             self.idle(now);

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::bfd::Protection;
-use crate::wire::Role;
+use crate::wire::{Forwarding, Role};
 use crate::{Asn, Families, RouterId};
 
 /// One configured peer.
@@ -42,6 +42,21 @@ pub struct Config {
     pub protection: Protection,
     /// This node's name, shown by the peer to its operator; none if empty.
     pub hostname: String,
+    /// What the peer is asked to do when a session ends without a word; `None`: to forget us.
+    pub graceful_restart: Option<GracefulRestart>,
+}
+
+/// Graceful restart as the restarting speaker (RFC 4724): the peer keeps our routes while we are
+/// away. A change counts from the next OPEN on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GracefulRestart {
+    /// For how long, in whole seconds; 4,095 at most.
+    pub restart_time: Duration,
+    /// Whether it is to do so after a NOTIFICATION as well (RFC 8538).
+    pub notification: bool,
+    /// Whether this node went on forwarding since the last session (F). Routes that the peer has
+    /// kept are dropped as it hears that it did not.
+    pub forwarding: Forwarding,
 }
 
 /// Which AS a peer may come from.
@@ -99,6 +114,13 @@ impl PeerAsn {
             Self::Internal => false,
             Self::External => true,
         }
+    }
+}
+
+impl GracefulRestart {
+    /// As OPEN says it.
+    pub(crate) fn seconds(&self) -> u16 {
+        u16::try_from(self.restart_time.as_secs()).unwrap_or(u16::MAX)
     }
 }
 

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::backoff::STABLE;
-use super::collision::{self, Identity, Kept};
+use super::collision::{self, Identity, Kept, Standing};
 use super::{
     CONNECTIONS, CloseReason, ConnectError, ConnectionId, Fault, Output, Peer, State, Wait, Why,
 };
-use crate::connection::{Connection, Step};
+use crate::connection::{Connection, InitialUpdate, Step};
 use crate::wire::{Error, Notification};
 
 /// How long a peer that sent too many prefixes is left alone: each try floods us up to the limit.
@@ -22,6 +22,8 @@ pub(super) enum Ending {
     Ours,
     /// It is closed.
     Theirs,
+    /// We do, and say nothing more.
+    Silent,
 }
 
 /// How a peer is tried again.
@@ -61,7 +63,7 @@ impl Peer {
         if find(&mut self.connections, id).is_some() {
             return;
         }
-        let idle = !self.started || matches!(self.wait, Some(Wait::Idle(_)));
+        let idle = !self.is_wanted() || matches!(self.wait, Some(Wait::Idle(_)));
         if idle || is_ours(id) || !self.config.mode.accepts() {
             self.outbox.push_back(Output::Close(id));
             return;
@@ -86,7 +88,8 @@ impl Peer {
 
     fn add(&mut self, id: ConnectionId, local: IpAddr, remote: IpAddr, now: Instant) {
         let (local, remote) = (local.to_canonical(), remote.to_canonical());
-        let connection = Connection::open(id, local, remote, &self.config, now);
+        let initial = self.initial;
+        let connection = Connection::open(id, local, remote, &self.config, initial, now);
         self.connections.push(connection);
         if self.is_held() {
             self.hold(now);
@@ -124,12 +127,18 @@ impl Peer {
 
     /// The peer's OPEN is good: of two connections one may have to go, else it is agreed to.
     fn opened(&mut self, id: ConnectionId, now: Instant) {
-        let other = self.connections.iter().find(|one| one.id != id);
-        if let Some((other, state)) = other.map(|other| (other.id, other.state())) {
-            match collision::resolve(id, (other, state), self.local(), self.remote(id)) {
+        let of = |this: bool| {
+            self.connections
+                .iter()
+                .find(move |one| (one.id == id) == this)
+        };
+        if let (Some(new), Some(other)) = (of(true), of(false)) {
+            let other = (other.id, Standing::of(other, new));
+            match collision::resolve(id, other, self.local(), self.remote(id)) {
                 Kept::Both => {}
-                Kept::New => self.lose_collision(other, now),
+                Kept::New => self.lose_collision(other.0, now),
                 Kept::Other => return self.lose_collision(id, now),
+                Kept::Returned => self.replace(other.0, now),
             }
         }
         if let Some(connection) = find(&mut self.connections, id) {
@@ -160,9 +169,12 @@ impl Peer {
         self.established += 1;
         self.advertised = None;
         self.give_up_attempt();
-        if let (Some(connection), Some(desired)) = (find(&mut self.connections, id), &self.desired)
-        {
-            connection.set_desired(desired);
+        let (drained, wanted) = (self.draining.is_some(), self.wanted());
+        if let Some(connection) = find(&mut self.connections, id) {
+            connection.set_graceful_shutdown(drained);
+            if let Some(wanted) = wanted {
+                connection.set_desired(&wanted);
+            }
         }
         self.note(Why::KeepaliveReceived, now);
     }
@@ -186,6 +198,14 @@ impl Peer {
             connection.notify(Error::ConnectionCollisionResolution.into());
             self.finish(connection, Ending::Ours, now);
             self.note(Why::Collision, now);
+        }
+    }
+
+    /// RFC 4724 §4.2: the peer has restarted, so that nobody is left to be told on this connection.
+    fn replace(&mut self, id: ConnectionId, now: Instant) {
+        if let Some(connection) = self.remove(id) {
+            self.finish(connection, Ending::Silent, now);
+            self.note(Why::PeerRestarted, now);
         }
     }
 
@@ -250,6 +270,7 @@ impl Peer {
                 self.outbox.push_back(Output::Close(connection.id));
             }
             Ending::Theirs => {}
+            Ending::Silent => self.outbox.push_back(Output::Close(connection.id)),
         }
     }
 
@@ -278,6 +299,7 @@ impl Peer {
                 && self.advertised != Some(advertised)
             {
                 self.advertised = Some(advertised);
+                self.initial = InitialUpdate::Told;
                 self.outbox.push_back(Output::Advertised(advertised));
             }
         }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::bfd::Path;
 use super::fault::{CloseReason, ConnectError, Fault};
 use crate::per_family::PerFamily;
-use crate::{Config, RouteSet};
+use crate::{Config, Drain, RouteSet};
 
 /// One TCP connection, or the attempt at one, for as long as the peer lives: no two have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,7 +49,8 @@ impl fmt::Display for State {
     }
 }
 
-/// What the peer is told when a session is ended on purpose: a Cease with this meaning, RFC 4486.
+/// What the peer is told when a session is ended on purpose: a Cease with this meaning, RFC 4486,
+/// or nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shutdown {
     /// Administrative Shutdown, with words for the far side's operator (RFC 9003), cut to what a
@@ -59,6 +60,9 @@ pub enum Shutdown {
     Reset(String),
     /// Peer De-configured.
     Deconfigured,
+    /// Not a word where the peer keeps our routes meanwhile (RFC 4724 §4.1); to any other peer
+    /// Administrative Shutdown with these words, as it would drop them anyway.
+    Restarting(String),
 }
 
 /// What happens to a peer.
@@ -75,6 +79,11 @@ pub enum Input<'a> {
     /// All routes that the peer is to hold. Before the first of these nothing is told, and
     /// End-of-RIB waits.
     Desired(RouteSet),
+    /// Leave the peer without losing anything (RFC 8326), and stay away. Repeated, it changes the
+    /// settings of the drain that is under way.
+    Drain(Drain),
+    /// Come back from a drain, however far it is. Changes nothing of a peer that is not drained.
+    Resume,
     /// The connection asked for by [`Output::Connect`] stands.
     Connected {
         /// As asked for.
@@ -179,6 +188,12 @@ pub enum Why {
     KeepaliveReceived,
     /// Of two connections the other one is kept.
     Collision,
+    /// The peer connected again while its old connection seemed to stand (RFC 4724 §4.2).
+    PeerRestarted,
+    /// A drain is over: the peer was left.
+    Drained,
+    /// [`Input::Resume`].
+    Resumed,
     /// Something went wrong.
     Failed(Fault),
 }
@@ -195,6 +210,9 @@ impl fmt::Display for Why {
             Self::OpenReceived => f.write_str("the peer's OPEN was accepted"),
             Self::KeepaliveReceived => f.write_str("the peer accepted our OPEN"),
             Self::Collision => f.write_str("of two connections the other one is kept"),
+            Self::PeerRestarted => f.write_str("the peer has restarted"),
+            Self::Drained => f.write_str("drained"),
+            Self::Resumed => f.write_str("drained no longer"),
             Self::Failed(fault) => fault.fmt(f),
         }
     }

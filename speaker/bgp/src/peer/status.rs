@@ -10,7 +10,7 @@ use crate::connection::Connection;
 use crate::per_family::PerFamily;
 use crate::rules::FamilyWithheld;
 use crate::wire::Session;
-use crate::{Family, RouterId};
+use crate::{DrainStage, Family, RouterId};
 
 /// A peer at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Status {
     pub counters: Counters,
     /// How often a session was established.
     pub established: u64,
+    /// How far the drain is that is under way.
+    pub drain: Option<DrainStage>,
 }
 
 /// One family of a session.

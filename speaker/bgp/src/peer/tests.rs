@@ -2,6 +2,8 @@
 
 mod bfd;
 mod collisions;
+mod drain;
+mod graceful;
 mod settings;
 mod table;
 mod waits;

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use super::{FamilyWithheld, Rules};
 use crate::fixtures::{V4, V6, config};
 use crate::wire::{NextHop, Session};
-use crate::{Asn, Attributes, Config, Families, Family};
+use crate::{Asn, Attributes, Community, Config, Families, Family};
 
 fn rules(config: &Config, local: &str, session: &Session) -> Rules {
     Rules::new(config, local.parse::<IpAddr>().unwrap(), session)
@@ -135,4 +135,32 @@ fn rules_differ_for_the_families_whose_routes_change() {
     let after = rules(&after, "192.0.2.1", &session());
     assert!(after.differ(&before, V6));
     assert!(!after.differ(&before, V4));
+}
+
+/// RFC 8326 §4.2, §4.3.
+#[test]
+fn whoever_leaves_marks_every_route_once_and_prefers_nothing_to_it_within_an_as() {
+    let internal = Session {
+        ebgp: false,
+        ..session()
+    };
+    for (session, local_pref) in [(session(), Some(200)), (internal, Some(0))] {
+        let mut rules = rules(&bare(), "192.0.2.1", &session);
+        let before = rules.clone();
+        rules.set_graceful_shutdown(true);
+        assert!([V4, V6].map(|family| rules.differ(&before, family)) == [true; 2]);
+        let other = Community::new(64_512, 7);
+        for communities in [vec![other], vec![other, Community::GRACEFUL_SHUTDOWN]] {
+            let attributes = Attributes {
+                local_pref: Some(200),
+                communities,
+                ..Attributes::default()
+            };
+            let told = rules.path_attributes(V4, &attributes).unwrap();
+            assert_eq!(told.communities, [other, Community::GRACEFUL_SHUTDOWN]);
+            assert_eq!(told.local_pref, local_pref);
+        }
+        rules.set_graceful_shutdown(false);
+        assert_eq!(rules, before);
+    }
 }

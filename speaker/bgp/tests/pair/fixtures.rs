@@ -11,7 +11,7 @@ use bgp::{
 pub(crate) const V4: Family = Family::Ipv4Unicast;
 pub(crate) const V6: Family = Family::Ipv6Unicast;
 
-pub(crate) fn s(seconds: u64) -> Duration {
+pub(crate) const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
@@ -37,6 +37,7 @@ pub(crate) fn config(speaker: u8) -> Config {
         ebgp_multihop: false,
         protection: bgp::Protection::None,
         hostname: format!("node-{speaker}"),
+        graceful_restart: None,
     }
 }
 

@@ -241,6 +241,22 @@ impl Network {
         for id in ids {
             self.close(end, id, CloseReason::Reset);
         }
+        self.begin_anew(end);
+    }
+
+    /// The whole machine of one end is another one: the far side hears nothing of it before it
+    /// speaks.
+    pub(crate) fn reboot(&mut self, end: End) {
+        for wire in std::mem::take(&mut self.sides[end].live)
+            .into_values()
+            .flatten()
+        {
+            self.wires[wire].open[end] = false;
+        }
+        self.begin_anew(end);
+    }
+
+    fn begin_anew(&mut self, end: End) {
         self.forget_attempts(end);
         let seed = splitmix(&mut self.random);
         let side = &mut self.sides[end];

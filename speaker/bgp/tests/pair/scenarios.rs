@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use bgp::wire::Error;
-use bgp::{Config, Fault, Mode, PeerAsn, RouteSet, Shutdown, State, Why};
+use bgp::wire::{Error, Forwarding};
+use bgp::{
+    Config, Drain, Fault, GracefulRestart, Input, Mode, PeerAsn, RouteSet, Shutdown, State, Why,
+};
 
 use crate::far_side::Heard;
 use crate::fixtures::{V4, V6, config, routes, s, v4, v6};
@@ -248,5 +250,58 @@ fn a_shutdown_is_told_and_lasts_until_the_start() {
     assert_eq!(network.state(0), State::Idle);
     assert_ne!(network.state(1), State::Established);
     network.handle(0, bgp::Input::Start);
+    network.run_until(s(130), Network::converged);
+}
+
+fn graceful() -> [Config; 2] {
+    configs().map(|config| Config {
+        graceful_restart: Some(GracefulRestart {
+            restart_time: s(30),
+            notification: false,
+            forwarding: Forwarding::Preserved,
+        }),
+        ..config
+    })
+}
+
+/// RFC 4724 §5: the old session would stand for the hold time else.
+#[test]
+fn a_peer_that_comes_back_before_its_old_session_is_missed_is_let_in_at_once() {
+    let mut network = converged(graceful(), 13);
+    network.run(s(100));
+    let before = network.sides[0].peer.status().established;
+    network.reboot(1);
+    network.run_until(s(10), Network::converged);
+    network.run(s(300));
+    assert_eq!(network.sides[0].peer.status().established, before + 1);
+}
+
+/// Two that cross are no restart.
+#[test]
+fn speakers_with_graceful_restart_that_dial_each_other_agree_as_well() {
+    for seed in 0..300 {
+        let mut network = Network::new(graceful(), seed);
+        network.delay = Duration::from_millis(1 + seed % 50);
+        network.start(desired());
+        network.run_until(s(60), Network::converged);
+        let established = network.sides[0].peer.status().established;
+        network.run(s(300));
+        assert!(network.converged(), "seed {seed} stands");
+        assert_eq!(network.sides[0].peer.status().established, established);
+    }
+}
+
+#[test]
+fn a_drain_empties_the_peer_and_lasts_until_its_end() {
+    let mut network = converged(configs(), 14);
+    let (wait, text) = (s(5), "moving".to_owned());
+    network.handle(0, Input::Drain(Drain { wait, text }));
+    network.run(s(4));
+    assert!(network.converged(), "it is told, and goes on meanwhile");
+    network.run_until(s(2), |network| network.state(0) == State::Idle);
+    network.run(s(300));
+    assert_eq!(network.state(0), State::Idle);
+    assert_eq!(told(&network, 1), Some(Error::AdministrativeShutdown));
+    network.handle(0, Input::Resume);
     network.run_until(s(130), Network::converged);
 }

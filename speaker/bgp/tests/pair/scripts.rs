@@ -1,7 +1,8 @@
 //! Any script: whatever happens in whatever order, the invariants hold on the way, and once all is
 //! well again both ends hold what the other one desires.
 
-use bgp::{Config, Input, Mode, Path, Protection, Shutdown};
+use bgp::wire::Forwarding;
+use bgp::{Config, Drain, GracefulRestart, Input, Mode, Path, Protection, Shutdown};
 use proptest::prelude::*;
 
 use crate::fixtures::{config, routes, s, v4, v6, with_med};
@@ -18,6 +19,10 @@ enum Step {
     Restart(usize),
     Stop(usize),
     Start(usize),
+    Pause(usize),
+    Drain(usize, u64),
+    Resume(usize),
+    Graceful(usize, bool, bool),
     Forge(usize, Vec<u8>),
     HoldTime(usize, u64),
     NextHop(usize, bool),
@@ -41,6 +46,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => end.clone().prop_map(Step::Restart),
         1 => end.clone().prop_map(Step::Stop),
         1 => end.clone().prop_map(Step::Start),
+        1 => end.clone().prop_map(Step::Pause),
+        2 => (end.clone(), 0..5_u64).prop_map(|(end, wait)| Step::Drain(end, wait)),
+        2 => end.clone().prop_map(Step::Resume),
+        2 => (end.clone(), any::<bool>(), any::<bool>())
+            .prop_map(|(end, on, notification)| Step::Graceful(end, on, notification)),
         1 => (end.clone(), proptest::collection::vec(any::<u8>(), 0..60))
             .prop_map(|(end, bytes)| Step::Forge(end, bytes)),
         1 => (end.clone(), 0..120_u64).prop_map(|(end, time)| Step::HoldTime(end, time)),
@@ -78,6 +88,22 @@ fn play(network: &mut Network, step: Step) {
         Step::Restart(end) => network.restart(end),
         Step::Stop(end) => network.handle(end, Input::Stop(Shutdown::Deconfigured)),
         Step::Start(end) => network.handle(end, Input::Start),
+        Step::Pause(end) => {
+            let restarting = Shutdown::Restarting("restarts".to_owned());
+            network.handle(end, Input::Stop(restarting));
+        }
+        Step::Drain(end, wait) => {
+            let (wait, text) = (s(wait), "drained".to_owned());
+            network.handle(end, Input::Drain(Drain { wait, text }));
+        }
+        Step::Resume(end) => network.handle(end, Input::Resume),
+        Step::Graceful(end, on, notification) => change(network, end, &|config| {
+            config.graceful_restart = on.then_some(GracefulRestart {
+                restart_time: s(30),
+                notification,
+                forwarding: Forwarding::Preserved,
+            });
+        }),
         Step::Forge(end, bytes) => network.forge(end, &bytes),
         Step::HoldTime(end, time) => {
             change(network, end, &|config| config.hold_time = s(time));
@@ -129,6 +155,7 @@ fn heal(network: &mut Network) {
                 ..config(speaker)
             },
         );
+        network.handle(end, Input::Resume);
         network.handle(end, Input::Start);
     }
 }
