@@ -28,7 +28,7 @@ use std::time::Instant;
 use crds::{IPAllocation, PasswordSecret, SpeakerConfig};
 use l2::Mac;
 use model::{InterfaceName, LoadBalancerClasses, NodeName, Password, PeerName, Uid};
-use plan::{History, Interface, Plan, ServiceState, Snapshot};
+use plan::{Departure, Forwarding, History, Interface, Plan, ServiceState, Snapshot};
 use runtime::watch::WatchEvent;
 
 use crate::prober::{Order, Probe};
@@ -252,6 +252,16 @@ impl Index {
     /// Lets go of what was kept for a time only; says whether a plan could see it.
     pub(crate) fn expire(&mut self, now: Instant) -> bool {
         self.speakers.expire(&mut self.facts, now)
+    }
+
+    /// This speaker ends, and does not come back for that reason.
+    pub(crate) fn leave(&mut self, why: Departure) {
+        self.facts.leaving = Some(why);
+    }
+
+    /// What BGP peers may be told of this node's forwarding.
+    pub(crate) fn forwarding(&self) -> Forwarding {
+        self.proxy.forwarding()
     }
 
     /// The generation of the SpeakerConfig in force.

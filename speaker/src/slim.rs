@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use crds::SpeakerStatus;
 use k8s_openapi::api::core::v1::{Node, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
 use serde::{Deserialize, Deserializer};
 
@@ -78,14 +78,21 @@ pub(crate) struct EndpointConditions {
     pub(crate) terminating: Option<bool>,
 }
 
-/// A Node: labels and conditions.
+/// A Node: labels, conditions, and whether it goes.
 #[derive(Debug, Clone, Deserialize, Resource)]
 #[resource(inherit = Node)]
 pub(crate) struct SlimNode {
     #[serde(deserialize_with = "metadata")]
     pub(crate) metadata: ObjectMeta,
     #[serde(default)]
+    pub(crate) spec: NodeSpec,
+    #[serde(default)]
     pub(crate) status: NodeStatus,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct NodeSpec {
+    pub(crate) unschedulable: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -97,6 +104,7 @@ pub(crate) struct NodeStatus {
 pub(crate) struct NodeCondition {
     pub(crate) r#type: String,
     pub(crate) status: String,
+    pub(crate) message: Option<String>,
 }
 
 /// A SpeakerStatus: that it is there, and its conditions.
@@ -129,6 +137,7 @@ struct Metadata {
     uid: Option<String>,
     resource_version: Option<String>,
     labels: Option<BTreeMap<String, String>>,
+    deletion_timestamp: Option<Time>,
 }
 
 fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
@@ -139,6 +148,7 @@ fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D:
         uid: metadata.uid,
         resource_version: metadata.resource_version,
         labels: metadata.labels,
+        deletion_timestamp: metadata.deletion_timestamp,
         ..ObjectMeta::default()
     })
 }

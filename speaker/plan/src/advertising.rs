@@ -16,7 +16,7 @@ use crate::merge::{Conflict, conflicts};
 use crate::routing::{Gathering, Member};
 use crate::speaking::{Admission, Speaking};
 use crate::terms::Terms;
-use crate::{Advertised, Fitness, Node, Snapshot, Withheld};
+use crate::{Advertised, Node, Snapshot, Withheld};
 
 /// The BGP advertisements and peers of a snapshot, applied to this node; each combination of
 /// advertisements is worked out once for all the addresses that it speaks for.
@@ -134,11 +134,7 @@ impl<'a> Advertising<'a> {
         let place = self.place(subject, pool)?;
         let family = IpFamily::of(subject.address);
         let gathering = place.gathering();
-        // Routers have other nodes to go to, and nobody else needs to know.
-        let dead = self.snapshot.fitness == Fitness::Dead;
-        let dead = dead.then_some(Withheld::ProxyDead);
-        let ineligibility = rules.ineligibility(None, subject.service, family);
-        let why = match (ineligibility.or(dead), place) {
+        let why = match (rules.deadness(subject.service, family), place) {
             (Some(why), _) => why,
             (None, Place::Remembered(_, why)) if subject.advertised.is_none() => why,
             (None, Place::Known(_) | Place::Remembered(..)) => return Ok(gathering),

@@ -92,6 +92,17 @@ impl<'a> Rules<'a> {
         lacking(service, family, &self.snapshot.node)
     }
 
+    /// Why what routers send here for a Service would be lost. They have other nodes to go to, and
+    /// no other node needs to know.
+    pub(crate) fn deadness(&self, service: &Service, family: IpFamily) -> Option<Withheld> {
+        match self.snapshot.fitness {
+            Fitness::Unverified => return Some(Withheld::ProxyUnverified),
+            Fitness::Dead => return Some(Withheld::ProxyDead),
+            Fitness::Unknown | Fitness::Healthy | Fitness::Late | Fitness::Settling => {}
+        }
+        lacking(service, family, &self.snapshot.node)
+    }
+
     /// Why this node is no candidate although nothing is known against it.
     pub(crate) fn uncertainty(&self) -> Withheld {
         match self.here() {

@@ -16,8 +16,12 @@
 //! before: what a proxy has set up in the kernel serves on while it is late, hung or restarted.
 //! What no probe can tell is `Unknown`, which is as good as `Healthy`.
 
+mod forwarding;
+
 use std::fmt;
 use std::time::{Duration, Instant};
+
+pub use forwarding::Forwarding;
 
 /// A start this soon after the node's boot is part of the boot: the proxy comes up at the same
 /// time, and the kernel has none of its rules yet.
@@ -106,6 +110,8 @@ pub struct History {
     gate: Option<Instant>,
     /// Whether the proxy itself has answered: then somebody should listen.
     known: bool,
+    /// Until when a first answer is waited for; `None` once there was one, or where none is asked for.
+    asking: Option<Instant>,
     /// Since when each answer was [`Answer::Serving`].
     serving: Option<Instant>,
     /// Since when each answer was [`Answer::Refused`].
@@ -204,14 +210,13 @@ impl Answer {
 impl History {
     /// A process that starts when its node has been up for `uptime`; `None` if that is not known.
     pub fn start(uptime: Option<Duration>, now: Instant) -> Self {
-        if uptime.is_none_or(|uptime| uptime >= BOOT) {
-            return Self::default();
+        let mut history = Self::default();
+        history.ask(now);
+        if uptime.is_some_and(|uptime| uptime < BOOT) {
+            history.fitness = Fitness::Unverified;
+            history.gate = Some(now + GATE);
         }
-        Self {
-            fitness: Fitness::Unverified,
-            gate: Some(now + GATE),
-            ..Self::default()
-        }
+        history
     }
 
     /// What an earlier process on this node has made known. It matters only if it speaks against
@@ -232,6 +237,7 @@ impl History {
 
     /// One probe more.
     pub fn take(&mut self, answer: Answer, source: Source, now: Instant) {
+        self.hear(answer, now);
         self.serving = (answer == Answer::Serving).then(|| self.serving.unwrap_or(now));
         self.refused = (answer == Answer::Refused).then(|| self.refused.unwrap_or(now));
         self.fitness = match answer {

@@ -9,6 +9,7 @@
 mod advertising;
 mod announcing;
 mod columns;
+mod departure;
 mod eligibility;
 mod evidence;
 mod fitness;
@@ -24,7 +25,8 @@ mod terms;
 mod transition;
 mod withheld;
 
-pub use fitness::{Answer, Fitness, History, Source, Verdict};
+pub use departure::{Departure, Ending, departure, ending};
+pub use fitness::{Answer, Fitness, Forwarding, History, Source, Verdict};
 pub use merge::{Attribute, Conflict};
 pub use planner::{Plan, WithheldAddress, plan};
 pub use reach::{NextHops, is_on_link, next_hops, router_id};

@@ -10,7 +10,7 @@ use crate::advertising::Advertising;
 use crate::announcing::{Announcing, Grounds};
 use crate::evidence::{Evidence, Subject};
 use crate::routing::Routing;
-use crate::{Advertised, Announced, Conflict, Route, Snapshot, Withheld};
+use crate::{Advertised, Announced, Conflict, Departure, Route, Snapshot, Withheld, departure};
 
 /// What this node announces on its segments and tells its BGP peers, and why not the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,6 +21,9 @@ pub struct Plan {
     /// once. Peers that are told the same share it, and what is as in the snapshot's `bgp` is the
     /// very same slice.
     pub bgp: BTreeMap<PeerName, Arc<[Route]>>,
+    /// Why the peers are to be led away from here, if they are. The routes in `bgp` are as if they
+    /// were not: a peer is told them once more before they go.
+    pub drain: Option<Departure>,
     /// What this node has the right to on its segments, for the next snapshot's `announced`.
     pub announced: BTreeMap<IpAddr, Announced>,
     /// What this node has the right to tell its peers, for the next snapshot's `advertised`.
@@ -61,8 +64,9 @@ impl WithheldAddress {
 /// It starts only what ledger and status agree on; on a segment, only where it ranks first of the
 /// nodes known to be fit. It goes on with what it announces unless something was read that says
 /// stop: the Service is gone; the ledger names other holders; this node is not admitted, is
-/// excluded, or has no endpoint under `Local`; no peer is left; or, on a segment and with all facts
-/// known, another node ranks first. What is missing or unreadable stops nothing.
+/// excluded or (towards peers) leaves, or has no endpoint under `Local`; no peer is left; or, on a
+/// segment and with all facts known, another node ranks first. What is missing or unreadable stops
+/// nothing.
 pub fn plan(snapshot: &Snapshot) -> Plan {
     let mut planner = Planner {
         announcing: Announcing::new(snapshot),
@@ -206,10 +210,11 @@ impl<'a> Planner<'a> {
         let set = |addresses: Vec<IpAddr>| Arc::new(addresses.into_iter().collect());
         let peers = self.advertising.peers();
         let routing = Routing::new(&peers, self.advertising.gatherings(), &snapshot.bgp);
+        let drain = departure(snapshot);
         let advertised = self.told.into_iter().map(|told| {
             let reached = routing.reaches(told.gathering, told.member);
             let advertised = Advertised {
-                told: reached,
+                told: reached && drain.is_none(),
                 ..told.advertised
             };
             (told.address, advertised)
@@ -217,12 +222,17 @@ impl<'a> Planner<'a> {
         let advertised: BTreeMap<_, _> = advertised.collect();
         let mut withheld: BTreeMap<_, _> = self.withheld.into_iter().collect();
         add(&mut withheld, routing.withheld, &advertised);
+        if let Some(why) = drain {
+            let drained = advertised.keys().map(|address| (*address, why.into()));
+            add(&mut withheld, drained.collect(), &advertised);
+        }
         Plan {
             l2: (l2.into_iter())
                 .map(|(interface, addresses)| (interface.clone(), set(addresses)))
                 .collect(),
             conflicts: self.advertising.conflicts(&routing.together),
             bgp: routing.bgp,
+            drain,
             announced: self.announced.into_iter().collect(),
             advertised,
             passed_over: self.advertising.passed_over().collect(),

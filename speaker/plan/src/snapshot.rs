@@ -10,7 +10,7 @@ use model::{
 };
 
 use crate::fitness::{Fitness, Verdict};
-use crate::{Route, Terms};
+use crate::{Departure, Route, Terms};
 
 /// The facts of one moment, as this node has read them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub struct Snapshot {
     pub services: BTreeMap<ServiceKey, ServiceState>,
     /// The ledger: who holds which address.
     pub ledger: BTreeMap<IpAddr, Arc<Allocation>>,
+    /// Whether this node's Node object was seen deleted, and no other one of its name since.
+    pub deleted: bool,
+    /// Why this speaker does not come back, once it was told to end.
+    pub leaving: Option<Departure>,
     /// The Nodes of the cluster.
     pub nodes: BTreeMap<NodeName, Arc<Node>>,
     /// The nodes that have a SpeakerStatus object in which something is written.
@@ -52,6 +56,8 @@ impl Snapshot {
             node,
             services: BTreeMap::new(),
             ledger: BTreeMap::new(),
+            deleted: false,
+            leaving: None,
             nodes: BTreeMap::new(),
             speakers: BTreeSet::new(),
             verdicts: BTreeMap::new(),
@@ -148,6 +154,12 @@ pub struct Node {
     pub labels: Labels,
     /// Whether it carries the label that keeps load balancers away.
     pub excluded: bool,
+    /// Whether no pods are placed on it any more (`spec.unschedulable`).
+    pub cordoned: bool,
+    /// Whether its kubelet says that it shuts down.
+    pub shutting_down: bool,
+    /// Whether it is being deleted.
+    pub deleting: bool,
     /// Whether its condition `Ready` is true.
     pub ready: bool,
     /// Whether its condition `NetworkUnavailable` is true.
@@ -231,7 +243,7 @@ pub struct Advertised {
     pub pool: PoolName,
     /// Who is told what, for when the advertisements are unknown.
     pub terms: Arc<Terms>,
-    /// Whether any peer is told. No while it is only part of aggregates that are withheld; then
-    /// the address is withheld as well.
+    /// Whether any peer is told. No while it is only part of aggregates that are withheld, or the
+    /// node is drained; then the address is withheld as well.
     pub told: bool,
 }

@@ -3,7 +3,7 @@
 use model::{InterfaceName, NodeName, PoolName, ServiceKey};
 use thiserror::Error;
 
-use crate::RoutePrefix;
+use crate::{Departure, RoutePrefix};
 
 /// Why an address is not announced from this node. Log, metric and status are printed from it, so
 /// that they cannot disagree.
@@ -73,6 +73,12 @@ pub enum Withheld {
     /// The node carries the exclude label.
     #[error("the node is labelled node.kubernetes.io/exclude-from-external-load-balancers")]
     NodeExcluded,
+    /// BGP peers are led away from this node.
+    #[error("the node is drained: {why}")]
+    NodeDrained {
+        /// Why it is.
+        why: Departure,
+    },
     /// The node has just booted and its service proxy has not yet been seen to serve.
     #[error("the service proxy of this node was not seen to serve yet since the node booted")]
     ProxyUnverified,
@@ -121,7 +127,7 @@ pub enum Withheld {
 
 impl Withheld {
     /// Every word that [`Self::reason`] can give, in the order of the variants.
-    pub const REASONS: [&'static str; 23] = [
+    pub const REASONS: [&'static str; 24] = [
         "ServiceGone",
         "ServiceMissing",
         "NotInLedger",
@@ -136,6 +142,7 @@ impl Withheld {
         "SpeakerUnknown",
         "NodeNotSelected",
         "NodeExcluded",
+        "NodeDrained",
         "ProxyUnverified",
         "ProxyDead",
         "NoEndpoint",
@@ -164,6 +171,7 @@ impl Withheld {
             Self::SpeakerUnknown => "SpeakerUnknown",
             Self::NodeNotSelected => "NodeNotSelected",
             Self::NodeExcluded => "NodeExcluded",
+            Self::NodeDrained { .. } => "NodeDrained",
             Self::ProxyUnverified => "ProxyUnverified",
             Self::ProxyDead => "ProxyDead",
             Self::NoEndpoint => "NoEndpoint",
@@ -191,6 +199,7 @@ impl Withheld {
             | Self::SpeakerUnknown
             | Self::NodeNotSelected
             | Self::NodeExcluded
+            | Self::NodeDrained { .. }
             | Self::ProxyUnverified
             | Self::ProxyDead
             | Self::NoEndpoint

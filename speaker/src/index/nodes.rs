@@ -12,6 +12,10 @@ use crate::slim::SlimNode;
 /// The label, with any value, that keeps load balancers away from a node.
 const EXCLUDE: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
 
+/// What kubelet says in the condition Ready, among other troubles perhaps, once systemd has asked it
+/// to let its pods end. It has no word of its own: the reason is KubeletNotReady, as it mostly is.
+const SHUTTING_DOWN: &str = "node is shutting down";
+
 /// The snapshot's Nodes, and the uid of this one.
 pub(super) struct Nodes<'a> {
     pub(super) facts: &'a mut Snapshot,
@@ -29,6 +33,7 @@ impl Objects<SlimNode> for Nodes<'_> {
         let mut changed = own && *self.own_uid != object.metadata.uid;
         if own {
             self.own_uid.clone_from(&object.metadata.uid);
+            changed |= std::mem::take(&mut self.facts.deleted);
         }
         let node = node(object);
         if self
@@ -44,7 +49,9 @@ impl Objects<SlimNode> for Nodes<'_> {
     }
 
     fn delete(&mut self, object: SlimNode) -> bool {
-        self.facts.nodes.remove(&name(&object)).is_some()
+        let name = name(&object);
+        self.facts.deleted |= name == self.facts.node;
+        self.facts.nodes.remove(&name).is_some()
     }
 
     fn replace(&mut self, objects: Vec<SlimNode>) -> bool {
@@ -65,9 +72,17 @@ fn node(object: SlimNode) -> Node {
         let mut conditions = conditions.iter();
         conditions.any(|condition| condition.r#type == word && condition.status == "True")
     };
+    let shutting_down = conditions.iter().any(|condition| {
+        let message = condition.message.as_deref().unwrap_or_default();
+        let unready = condition.r#type == "Ready" && condition.status == "False";
+        unready && message.contains(SHUTTING_DOWN)
+    });
     let labels = object.metadata.labels.unwrap_or_default();
     Node {
         excluded: labels.contains_key(EXCLUDE),
+        cordoned: object.spec.unschedulable == Some(true),
+        shutting_down,
+        deleting: object.metadata.deletion_timestamp.is_some(),
         labels,
         ready: holds("Ready"),
         network_unavailable: holds("NetworkUnavailable"),

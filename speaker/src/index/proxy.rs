@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use model::ServiceKey;
-use plan::{History, Snapshot};
+use plan::{Forwarding, History, Snapshot};
 
 use crate::prober::{Order, Probe};
 
@@ -36,8 +36,14 @@ impl Proxy {
 
     /// Takes what came of a probe; says whether a plan or a status could show it.
     pub(super) fn take(&mut self, probe: Probe, facts: &mut Snapshot, now: Instant) -> bool {
+        let before = self.forwarding();
         self.history.take(probe.answer, probe.source, now);
-        self.judge(facts)
+        self.judge(facts) || self.forwarding() != before
+    }
+
+    /// What BGP peers may be told of this node's forwarding.
+    pub(super) fn forwarding(&self) -> Forwarding {
+        self.history.forwarding()
     }
 
     /// Goes on from what an earlier process on this node has said, which the first list shows.

@@ -1,5 +1,6 @@
 //! What a sequence of watch events comes to.
 
+mod departures;
 mod health;
 mod kept;
 mod passwords;

@@ -2,6 +2,7 @@
 
 mod aggregates;
 mod any;
+mod drains;
 mod facts;
 mod keeps;
 mod merges;

@@ -131,6 +131,7 @@ fn node() -> impl Strategy<Value = Node> {
         excluded,
         ready,
         network_unavailable,
+        ..Node::default()
     })
 }
 

@@ -137,7 +137,7 @@ fn expected(facts: &Snapshot, peer: &BgpPeer) -> BTreeMap<RoutePrefix, model::Bg
                     .local_endpoints
                     .of(family(vip))
                     .contains(&facts.node);
-            if served && !here.excluded {
+            if served {
                 let mut attributes = a.attributes.as_ref().clone();
                 let entry = told.entry(prefix).or_insert_with(|| attributes.clone());
                 entry.local_pref = entry.local_pref.max(attributes.local_pref);

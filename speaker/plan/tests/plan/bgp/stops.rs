@@ -7,8 +7,7 @@ use plan::{Fitness, ServiceState, Snapshot, Withheld, plan};
 
 use super::facts::{change_bgp, change_peers, planned, routed, tells, withdrawals};
 use crate::facts::{
-    change_config, change_node, change_web, hold, holder, local, lose_web, selector, service,
-    vacate, vips, web,
+    change_config, change_web, hold, holder, local, lose_web, selector, service, vacate, vips, web,
 };
 
 type Change = fn(&mut Snapshot);
@@ -17,7 +16,7 @@ type Change = fn(&mut Snapshot);
 fn each_thing_that_says_stop_withdraws_and_is_named() {
     let pool = || PoolName::new("pool");
     let another = || holder("other").service.clone();
-    let cases: [(Withheld, Change); 17] = [
+    let cases: [(Withheld, Change); 16] = [
         (Withheld::ServiceGone, |s| {
             s.services.remove(&web());
         }),
@@ -55,9 +54,6 @@ fn each_thing_that_says_stop_withdraws_and_is_named() {
         }),
         (Withheld::NodeNotSelected, |s| {
             change_bgp(s, |a| a.node_selectors = vec![selector("name", "n9")]);
-        }),
-        (Withheld::NodeExcluded, |s| {
-            change_node(s, "n1", |node| node.excluded = true);
         }),
         (Withheld::ProxyUnverified, |s| {
             s.fitness = Fitness::Unverified;
@@ -101,23 +97,13 @@ fn what_was_read_against_it_stops_it_even_with_part_of_the_evidence_missing() {
         |s| s.config = None,
     ];
     for lose in missing {
-        let cases: [(Withheld, Change); 2] = [
-            (Withheld::NodeExcluded, |s| {
-                change_node(s, "n1", |node| node.excluded = true);
-            }),
-            (Withheld::NoLocalEndpoint, |s| local(s, &["n2"])),
-        ];
-        for (expected, change) in cases {
-            let mut facts = planned(routed(&["n1", "n2"]));
-            lose(&mut facts);
-            change(&mut facts);
-            let withdrawn = withdrawals(&facts);
-            for vip in vips() {
-                assert!(
-                    withdrawn.contains(&(vip, expected.clone())),
-                    "{withdrawn:?}"
-                );
-            }
+        let mut facts = planned(routed(&["n1", "n2"]));
+        lose(&mut facts);
+        local(&mut facts, &["n2"]);
+        let withdrawn = withdrawals(&facts);
+        for vip in vips() {
+            let expected = (vip, Withheld::NoLocalEndpoint);
+            assert!(withdrawn.contains(&expected), "{withdrawn:?}");
         }
     }
 }

@@ -10,8 +10,8 @@ use super::facts::{
     why_untold,
 };
 use crate::facts::{
-    answers, change_config, change_node, change_web, cluster, holder, ip, local, seen_from,
-    selector, vips, why_not,
+    answers, change_config, change_web, cluster, holder, ip, local, seen_from, selector, vips,
+    why_not,
 };
 
 #[test]
@@ -106,7 +106,7 @@ fn why_nobody_is_told_is_said() {
     };
     let tides = || vec!["tides".to_owned()];
     type Change = Box<dyn Fn(&mut plan::Snapshot)>;
-    let cases: [(Withheld, Change); 8] = [
+    let cases: [(Withheld, Change); 7] = [
         (
             Withheld::NoPeer,
             Box::new(|s| change_config(s, |config| config.bgp_peers.clear())),
@@ -130,10 +130,6 @@ fn why_nobody_is_told_is_said() {
         (
             Withheld::NodeNotSelected,
             Box::new(|s| change_bgp(s, |a| a.node_selectors = vec![selector("name", "n9")])),
-        ),
-        (
-            Withheld::NodeExcluded,
-            Box::new(|s| change_node(s, "n1", |node| node.excluded = true)),
         ),
         (Withheld::NodeUnknown, Box::new(|s| s.nodes.clear())),
     ];
