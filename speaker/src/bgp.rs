@@ -32,16 +32,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bgp::RouterId;
+use bgp::{Drain, RouterId};
 use k8s_openapi::jiff::Timestamp;
 use model::{BgpPeer, NodeName, Password, PeerName};
-use plan::{Interface, NextHops};
+use plan::{Ending, Forwarding, Interface, NextHops};
 use sys::tcp::Device;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
 
 use crate::bfd::{Statuses, Wishes};
 use listener::Listeners;
@@ -84,6 +83,10 @@ pub struct Desired {
     pub interfaces: Arc<[Interface]>,
     /// Whether its address lies in a prefix of this node.
     pub on_link: bool,
+    /// What it may be told of this node's forwarding.
+    pub forwarding: Forwarding,
+    /// How it is to be left, if it is.
+    pub drain: Option<Drain>,
     /// What it is to hold, sorted.
     pub routes: Arc<[plan::Route]>,
 }
@@ -98,6 +101,8 @@ impl PartialEq for Desired {
             next_hops,
             interfaces,
             on_link,
+            forwarding,
+            drain,
             routes,
         } = self;
         Arc::ptr_eq(routes, &other.routes)
@@ -108,6 +113,8 @@ impl PartialEq for Desired {
             && *next_hops == other.next_hops
             && *interfaces == other.interfaces
             && *on_link == other.on_link
+            && *forwarding == other.forwarding
+            && *drain == other.drain
     }
 }
 
@@ -142,8 +149,8 @@ pub struct Channels {
     pub wishes: watch::Sender<Wishes>,
     /// How BFD stands.
     pub statuses: watch::Receiver<Statuses>,
-    /// Ends every session in order.
-    pub shutdown: CancellationToken,
+    /// Ends every session in order, once it says how; and as for a restart if nobody is left to say.
+    pub ending: watch::Receiver<Option<Ending>>,
 }
 
 /// Who we are: what OPEN says unless a peer's settings say something else.
@@ -162,7 +169,7 @@ pub async fn run(settings: Settings, channels: Channels, metrics: Metrics) {
         changes,
         wishes,
         statuses,
-        shutdown,
+        ending,
     } = channels;
     let mut driver = Driver {
         listeners: Listeners::new(settings.port),
@@ -171,7 +178,7 @@ pub async fn run(settings: Settings, channels: Channels, metrics: Metrics) {
         changes,
         wishes,
         statuses,
-        shutdown,
+        ending,
         metrics,
         tasks: JoinSet::new(),
         names: HashMap::new(),
@@ -181,7 +188,8 @@ pub async fn run(settings: Settings, channels: Channels, metrics: Metrics) {
         crowded: BTreeSet::new(),
     };
     driver.drive(peers).await;
-    driver.running.clear();
+    // Each task hears of the end by itself; a sender that is dropped would mean that its peer is
+    // wanted no more.
     while let Some(ended) = driver.tasks.join_next_with_id().await {
         driver.ended(&ended);
     }
@@ -193,7 +201,7 @@ struct Driver {
     changes: watch::Sender<Changes>,
     wishes: watch::Sender<Wishes>,
     statuses: watch::Receiver<Statuses>,
-    shutdown: CancellationToken,
+    ending: watch::Receiver<Option<Ending>>,
     metrics: Metrics,
     listeners: Listeners,
     tasks: JoinSet<()>,
@@ -219,15 +227,17 @@ impl Driver {
     async fn drive(&mut self, mut peers: watch::Receiver<Peers>) {
         // When a peer whose task panicked gets another one.
         let mut repair: Option<Instant> = None;
+        let mut ending = self.ending.clone();
         peers.mark_changed();
         loop {
             let again = [repair, self.listeners.deadline()];
             let again = again.into_iter().flatten().min();
             tokio::select! {
                 biased;
-                () = self.shutdown.cancelled() => return,
+                _ = ended(&mut ending) => return,
                 changed = peers.changed() => {
                     if changed.is_err() {
+                        ended(&mut ending).await;
                         return;
                     }
                     self.wanted = Arc::clone(&peers.borrow_and_update());
@@ -322,7 +332,7 @@ impl Driver {
             wishes: self.wishes.clone(),
             statuses: self.statuses.clone(),
             metrics: self.metrics.clone(),
-            shutdown: self.shutdown.clone(),
+            ending: self.ending.clone(),
         };
         // Each process and peer waits otherwise, so that a hundred nodes do not dial in step.
         let seed = RandomState::new().hash_one(&name);
@@ -410,6 +420,15 @@ impl Driver {
         }
         true
     }
+}
+
+/// Waits until everything is to end; says what that means.
+async fn ended(ending: &mut watch::Receiver<Option<Ending>>) -> Ending {
+    // Who is gone without a word has crashed, and a crash is the sooner repaired the less is said.
+    let said = ending.wait_for(Option::is_some).await;
+    said.ok()
+        .and_then(|said| *said)
+        .unwrap_or(Ending::Restarting)
 }
 
 async fn due(at: Option<Instant>) {

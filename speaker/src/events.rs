@@ -144,12 +144,12 @@ fn event(node: &NodeName, session: &SessionName, change: &Change) -> Event {
     };
     let type_ = match change.trouble() {
         None => EventType::Normal,
-        Some(why) => {
-            note.push_str(": ");
-            note.push_str(why);
-            EventType::Warning
-        }
+        Some(_) => EventType::Warning,
     };
+    if let Some(why) = change.trouble().or(change.occasion()) {
+        note.push_str(": ");
+        note.push_str(why);
+    }
     note.truncate(note.floor_char_boundary(NOTE));
     Event {
         type_,

@@ -14,6 +14,10 @@
 //! kept apart by [`SHARE`] times what the last one took, so that a burst of a thousand Services
 //! costs a tenth of a core at most, and a single Service, which is three or four changes within
 //! milliseconds, waits for nothing. Before everything was read once there is no plan at all.
+//!
+//! **The end.** A signal reaches the owner first, as only the facts tell what it means. A speaker that
+//! restarts ends at once. One that leaves plans that its peers are to be led away, goes on with all
+//! that it does until they are, and then ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -21,8 +25,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::bgp::RouterId;
+use crds::SessionState;
 use model::{InterfaceName, PeerName};
-use plan::{Conflict, Fitness, Plan, Route, Snapshot, Transition, WithheldAddress};
+use plan::{
+    Conflict, Departure, Ending, Fitness, Plan, Route, Snapshot, Transition, WithheldAddress,
+};
 use runtime::admin::{Gate, Health};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -45,6 +52,10 @@ const SHARE: u32 = 9;
 
 /// How often the loop turns when nothing happens, for /healthz.
 const BEAT: Duration = Duration::from_secs(10);
+
+/// How long leaving a peer may take besides the wait that it is given: being told, and withdrawn
+/// from, take a second each at most.
+const STEPS: Duration = Duration::from_secs(3);
 
 /// How much is taken from the channel at once.
 const BATCH: usize = 256;
@@ -72,6 +83,8 @@ pub(crate) struct Outlets {
     pub(crate) health: Health,
     /// Opened by the first plan.
     pub(crate) planned: Gate,
+    /// What the end of this process means to BGP peers, said as it comes.
+    pub(crate) ending: watch::Sender<Option<Ending>>,
 }
 
 /// See the module's text.
@@ -94,6 +107,10 @@ pub(crate) struct Owner {
     fitness: Fitness,
     /// Whether this node's Node object is known to be absent, which was said then.
     homeless: bool,
+    /// What the log has last said of why peers are led away.
+    drain: Option<Departure>,
+    /// Until when peers may take to go, once this speaker leaves for good, and why it does.
+    leaving: Option<(Instant, Departure)>,
     /// When the next plan is to be made, if anything has changed since the last.
     due: Option<Instant>,
     last: Option<Instant>,
@@ -115,14 +132,21 @@ impl Owner {
             neighbors: Neighbors::new(),
             fitness: Fitness::default(),
             homeless: false,
+            drain: None,
+            leaving: None,
             due: None,
             last: None,
             pace: PACE,
         }
     }
 
-    /// Runs until shutdown.
-    pub(crate) async fn run(mut self, mut inlets: Inlets, shutdown: CancellationToken) {
+    /// Runs until shutdown, which it brings about itself some time after it is told to end.
+    pub(crate) async fn run(
+        mut self,
+        mut inlets: Inlets,
+        told_to_end: CancellationToken,
+        shutdown: CancellationToken,
+    ) {
         let mut events = Vec::with_capacity(BATCH);
         let mut reports = Vec::with_capacity(BATCH);
         loop {
@@ -130,6 +154,13 @@ impl Owner {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
+                () = told_to_end.cancelled(), if self.leaving.is_none() => {
+                    // What is not known to stand would not be waited for.
+                    self.sessions.clone_from(&inlets.sessions.borrow_and_update());
+                    if !self.end() {
+                        return shutdown.cancel();
+                    }
+                }
                 Some(()) = some(inlets.reports.recv_many(&mut reports, BATCH)) => {
                     for report in reports.drain(..) {
                         report.log();
@@ -151,7 +182,59 @@ impl Owner {
                 () = sleep_until(self.wake()) => {}
             }
             self.take(&mut events, Instant::now());
+            if self.has_left(Instant::now()) {
+                return shutdown.cancel();
+            }
         }
+    }
+
+    /// This process is told to end: says what that means. If its node is left for good, peers are
+    /// led away first, and all else goes on until they are.
+    fn end(&mut self) -> bool {
+        let ending = plan::ending(self.index.facts());
+        match ending {
+            Ending::Restarting => {
+                tracing::info!("restarting: BGP peers are to keep the routes until we are back");
+                self.outlets.ending.send_replace(Some(ending));
+                false
+            }
+            Ending::Leaving(why) => {
+                tracing::info!(reason = %why, "leaving: BGP peers are led away first");
+                self.index.leave(why);
+                self.leaving = Some((Instant::now() + self.patience(), why));
+                if self.index.is_complete() {
+                    self.plan();
+                }
+                true
+            }
+        }
+    }
+
+    /// How long it may take to leave all peers.
+    fn patience(&self) -> Duration {
+        let peers = self.outlets.peers.borrow();
+        let settings = peers.values().map(|peer| peer.settings.graceful_shutdown);
+        let waits = settings.filter(|settings| settings.enabled);
+        waits
+            .map(|settings| settings.wait)
+            .max()
+            .unwrap_or_default()
+            + STEPS
+    }
+
+    /// Whether this speaker leaves and no session is left, or there is no more time.
+    fn has_left(&mut self, now: Instant) -> bool {
+        let Some((until, why)) = self.leaving else {
+            return false;
+        };
+        let mut states = self.sessions.values().map(|session| session.state);
+        let left = states.all(|state| state != SessionState::Established);
+        if left || until <= now {
+            let ending = Ending::Leaving(why);
+            self.outlets.ending.send_replace(Some(ending));
+            return true;
+        }
+        false
     }
 
     /// Takes what was read, and plans if it is time.
@@ -210,6 +293,18 @@ impl Owner {
         self.homeless = absent;
     }
 
+    /// Says once that peers are led away, and that they no longer are.
+    fn look_for_drain(&mut self, now: Option<Departure>) {
+        let before = std::mem::replace(&mut self.drain, now);
+        match (before, now) {
+            (before, Some(why)) if before != now => {
+                tracing::info!(reason = %why, "draining: BGP peers are led away from this node");
+            }
+            (Some(_), None) => tracing::info!("no longer draining: BGP peers may come back"),
+            (_, Some(_)) | (None, None) => {}
+        }
+    }
+
     fn plan(&mut self) {
         self.look_for_node();
         let started = Instant::now();
@@ -219,6 +314,7 @@ impl Owner {
             self.router_id = bgp::router_id(&facts.interfaces, &facts.node);
         }
         let took = started.elapsed();
+        self.look_for_drain(plan.drain);
         self.send(&plan);
         tell(self.index.facts(), &plan);
         self.outlets
@@ -296,6 +392,8 @@ impl Owner {
             interfaces: &facts.interfaces,
             neighbors: &self.neighbors,
             router_id,
+            forwarding: self.index.forwarding(),
+            drain: self.drain,
         };
         bgp::peers(planned, config, local, before)
     }
@@ -322,7 +420,8 @@ impl Owner {
     fn wake(&self) -> Instant {
         let beat = Instant::now() + BEAT;
         let expiry = self.index.deadline().map(Instant::from_std);
-        let wakes = [self.due, expiry].into_iter().flatten();
+        let leaving = self.leaving.map(|(until, _)| until);
+        let wakes = [self.due, expiry, leaving].into_iter().flatten();
         wakes.fold(beat, Instant::min)
     }
 }

@@ -54,7 +54,8 @@ const REPORTS: usize = 64;
 /// The owner's loop turns every ten seconds at least.
 const HEALTH_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long the tasks may take to end: BGP peers that do not read are waited for for a second.
+/// How long the tasks may take to end: BGP peers that do not read are waited for for a second. A
+/// speaker that leaves has led its peers away by then.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Why the speaker does not run.
@@ -98,7 +99,8 @@ fn start(what: &'static str) -> impl FnOnce(io::Error) -> RunError {
 
 async fn serve(args: &Args) -> Result<ExitCode, RunError> {
     let node = args.node_name()?;
-    let shutdown = runtime::shutdown::signals().map_err(start("listening to signals"))?;
+    let told_to_end = runtime::shutdown::signals().map_err(start("listening to signals"))?;
+    let shutdown = CancellationToken::new();
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let admin = Admin::bind(args.admin.admin_address).await?;
@@ -119,6 +121,7 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
     let (neighbors, heard) = watch::channel(discovery::Neighbors::default());
     let (standing, standings) = watch::channel(None);
     let (orders, ordered) = watch::channel(Order::default());
+    let (end, ending) = watch::channel(None);
 
     // First of all, so that the first plan knows the answer.
     let port = args.proxy_health_port;
@@ -146,6 +149,7 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
         bgp: metrics.bgp.clone(),
         health: health.clone(),
         planned,
+        ending: end,
     };
     let inlets = Inlets {
         events: inlet,
@@ -167,11 +171,11 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
         changes,
         wishes,
         statuses,
-        shutdown: shutdown.clone(),
+        ending,
     };
     tasks.spawn("bgp", bgp::run(settings, channels, metrics.bgp));
     tasks.spawn("events", until(shutdown.clone(), telling));
-    let owner = Owner::new(index, outlets).run(inlets, shutdown.clone());
+    let owner = Owner::new(index, outlets).run(inlets, told_to_end, shutdown.clone());
     tasks.spawn("owner", owner);
     let watches = Watches {
         client: client.clone(),

@@ -200,6 +200,11 @@ impl Peer {
         self.state
     }
 
+    /// How far the drain is that is under way.
+    pub fn drain_stage(&self) -> Option<DrainStage> {
+        self.draining.as_ref().map(Draining::stage)
+    }
+
     /// What was received since the start, over all sessions.
     pub fn counters(&self) -> Counters {
         self.counters
@@ -222,7 +227,7 @@ impl Peer {
             }),
             counters: self.counters,
             established: self.established,
-            drain: self.draining.as_ref().map(Draining::stage),
+            drain: self.drain_stage(),
         }
     }
 

@@ -15,6 +15,10 @@ pub enum Change {
     Protected,
     /// It is established, and BFD is not Up, or no longer, which says nothing of the path; and why.
     Unprotected(String),
+    /// The peer is told to prefer other nodes, as this one leaves, and why.
+    Draining(String),
+    /// The peer was left in order, and why.
+    Drained(String),
     /// It was established and is no more, and why.
     Ended(String),
     /// It does not come to be, for another reason than was said last.
@@ -30,6 +34,8 @@ impl Change {
             Self::Established | Self::EstablishedProtected => "SessionEstablished",
             Self::Protected => "SessionProtected",
             Self::Unprotected(_) => "SessionUnprotected",
+            Self::Draining(_) => "SessionDraining",
+            Self::Drained(_) => "SessionDrained",
             Self::Ended(_) => "SessionEnded",
             Self::Failing(_) => "SessionFailing",
             Self::Refused(_) => "SessionRefused",
@@ -43,16 +49,36 @@ impl Change {
             Self::EstablishedProtected => "BGP session established, protected by BFD",
             Self::Protected => "BGP session protected by BFD",
             Self::Unprotected(_) => "BGP session not protected by BFD",
+            Self::Draining(_) => "BGP peer is led away from this node",
+            Self::Drained(_) => "BGP session ended after its routes were withdrawn",
             Self::Ended(_) => "BGP session ended",
             Self::Failing(_) => "no BGP session yet, trying again",
             Self::Refused(_) => "no BGP session can be tried",
         }
     }
 
+    /// Why it is so, where that is nothing to worry about.
+    pub fn occasion(&self) -> Option<&str> {
+        match self {
+            Self::Draining(why) | Self::Drained(why) => Some(why),
+            Self::Established
+            | Self::EstablishedProtected
+            | Self::Protected
+            | Self::Unprotected(_)
+            | Self::Ended(_)
+            | Self::Failing(_)
+            | Self::Refused(_) => None,
+        }
+    }
+
     /// What went wrong, and what to do about it.
     pub fn trouble(&self) -> Option<&str> {
         match self {
-            Self::Established | Self::EstablishedProtected | Self::Protected => None,
+            Self::Established
+            | Self::EstablishedProtected
+            | Self::Protected
+            | Self::Draining(_)
+            | Self::Drained(_) => None,
             Self::Unprotected(why) | Self::Ended(why) | Self::Failing(why) | Self::Refused(why) => {
                 Some(why)
             }
@@ -60,9 +86,10 @@ impl Change {
     }
 
     pub(super) fn log(&self, peer: &SessionName) {
-        match self.trouble() {
-            None => info!(%peer, "{}", self.phrase()),
-            Some(reason) => warn!(%peer, reason, "{}", self.phrase()),
+        match (self.trouble(), self.occasion()) {
+            (Some(reason), _) => warn!(%peer, reason, "{}", self.phrase()),
+            (None, Some(reason)) => info!(%peer, reason, "{}", self.phrase()),
+            (None, None) => info!(%peer, "{}", self.phrase()),
         }
     }
 }
@@ -79,7 +106,10 @@ pub(super) fn cause(why: &bgp::Why) -> String {
         | bgp::Why::Connected
         | bgp::Why::OpenReceived
         | bgp::Why::KeepaliveReceived
-        | bgp::Why::Collision => None,
+        | bgp::Why::Collision
+        | bgp::Why::PeerRestarted
+        | bgp::Why::Drained
+        | bgp::Why::Resumed => None,
     };
     match advice {
         Some(advice) => format!("{why}; {advice}"),
@@ -103,8 +133,10 @@ mod tests {
     }
 
     #[test]
-    fn only_an_established_session_is_no_trouble() {
+    fn a_session_that_stands_or_is_left_in_order_is_no_trouble() {
         assert_eq!(Change::Established.trouble(), None);
+        let drained = Change::Drained("why".to_owned());
+        assert_eq!((drained.trouble(), drained.occasion()), (None, Some("why")));
         let ended = Change::Ended("why".to_owned());
         assert_eq!(ended.trouble(), Some("why"));
     }

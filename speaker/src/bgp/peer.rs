@@ -16,11 +16,11 @@ use std::time::Duration;
 use bgp::{ConnectionId, Input, Output, Shutdown};
 use k8s_openapi::jiff::Timestamp;
 use model::{NodeName, Remote};
+use plan::Ending;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
@@ -32,7 +32,7 @@ use super::routes::{FEW, Routes};
 use super::session::Session;
 use super::socket::{Event, Socket};
 use super::transport::{self, Transport, Unfit};
-use super::{Changes, Desired, SessionName, Sessions, due};
+use super::{Changes, Desired, SessionName, Sessions, due, ended};
 use crate::bfd::{Statuses, Wishes};
 
 /// With nothing due the loop still turns now and then.
@@ -75,7 +75,7 @@ pub(super) struct Channels {
     pub(super) wishes: watch::Sender<Wishes>,
     pub(super) statuses: watch::Receiver<Statuses>,
     pub(super) metrics: Metrics,
-    pub(super) shutdown: CancellationToken,
+    pub(super) ending: watch::Receiver<Option<Ending>>,
 }
 
 /// See the module's text.
@@ -153,10 +153,7 @@ impl Task {
             let (gone, complaint) = (self.gone_at(), self.complaint());
             tokio::select! {
                 biased;
-                () = self.channels.shutdown.cancelled() => {
-                    let text = format!("the speaker on {} ends", self.node);
-                    return Shutdown::Administrative(text);
-                }
+                ending = ended(&mut self.channels.ending) => return self.farewell(ending),
                 changed = self.channels.desired.changed() => {
                     if changed.is_err() {
                         return Shutdown::Deconfigured;
@@ -185,6 +182,18 @@ impl Task {
         due.unwrap_or_else(|| Instant::now() + REST)
     }
 
+    /// What the end of this process means to the peer: to keep what it has until we are back, or
+    /// that nothing is left to keep.
+    fn farewell(&self, ending: Ending) -> Shutdown {
+        let node = &self.node;
+        match ending {
+            Ending::Restarting => Shutdown::Restarting(format!("the speaker on {node} restarts")),
+            Ending::Leaving(why) => {
+                Shutdown::Administrative(format!("the speaker on {node} ends: {why}"))
+            }
+        }
+    }
+
     /// Makes what is wanted so. Another way to the peer is another session; everything else the
     /// machine compares with what it has.
     fn apply(&mut self, desired: &Desired) {
@@ -208,7 +217,12 @@ impl Task {
                 }
                 self.feed(Input::Reconfigure(config));
                 self.feed(Input::Desired(self.routes.set().clone()));
-                self.feed(Input::Start);
+                self.feed(desired.drain.clone().map_or(Input::Resume, Input::Drain));
+                if transport::waits(desired) {
+                    self.show(Session::asking(Timestamp::now()));
+                } else {
+                    self.feed(Input::Start);
+                }
             }
             Err(unfit) => self.wait(&unfit),
         }
@@ -374,6 +388,7 @@ impl Task {
     fn feed(&mut self, input: Input<'_>) {
         // What the peer tells is counted without a word of the machine's; it is shown when a timer is
         // due, which the next KEEPALIVE's soon is.
+        let drained = self.machine.drain_stage();
         let mut changed = matches!(input, Input::Timeout) && self.transport.is_some();
         self.machine.handle(input, Instant::now().into_std());
         while let Some(output) = self.machine.poll() {
@@ -405,8 +420,13 @@ impl Task {
             | bgp::State::OpenSent
             | bgp::State::OpenConfirm => self.idle.or_else(|| Some(Instant::now())),
         };
+        let stage = self.machine.drain_stage();
+        let begins = stage.is_some() && drained.is_none();
+        if begins && self.machine.state() == bgp::State::Established {
+            self.tell(Change::Draining(self.departure()));
+        }
         self.follow_protection();
-        if changed {
+        if changed || stage != drained {
             self.show_status();
         }
     }
@@ -459,6 +479,9 @@ impl Task {
                 self.tell(Change::EstablishedProtected);
             }
             (_, bgp::State::Established, _) => self.tell(Change::Established),
+            (bgp::State::Established, _, bgp::Why::Drained) => {
+                self.tell(Change::Drained(self.departure()));
+            }
             (bgp::State::Established, _, _) => self.tell(Change::Ended(self.ending(why))),
             (_, _, bgp::Why::Failed(fault)) if self.is_news(fault) => {
                 self.tell(Change::Failing(cause(why)));
@@ -492,6 +515,13 @@ impl Task {
         }
     }
 
+    /// Why the peer is left; nothing if it is not.
+    fn departure(&self) -> String {
+        let desired = self.channels.desired.borrow();
+        let drain = desired.drain.as_ref();
+        drain.map_or_else(String::new, |drain| drain.text.clone())
+    }
+
     fn tell(&self, change: Change) {
         change.log(&self.name);
         self.channels.changes.send_if_modified(|changes| {
@@ -518,7 +548,8 @@ impl Task {
             self.guard.shown(before.and_then(|one| one.bfd.as_ref()))
         };
         let status = self.machine.status();
-        self.show(Session::of(&status, bfd, Timestamp::now()));
+        let departure = self.departure();
+        self.show(Session::of(&status, &departure, bfd, Timestamp::now()));
     }
 
     fn show(&self, session: Session) {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bgp::RouterId;
-use model::{BgpPeer, NodeName, Password, PeerName, Remote, SpeakerConfig};
-use plan::{Interface, NextHops, Route};
+use bgp::{Drain, RouterId};
+use model::{BgpPeer, GracefulShutdown, NodeName, Password, PeerName, Remote, SpeakerConfig};
+use plan::{Departure, Forwarding, Interface, NextHops, Route};
 
 use super::{Desired, Peers, Secret};
 use crate::discovery::Neighbors;
@@ -19,6 +20,9 @@ pub(crate) struct Local<'a> {
     /// Who has been heard on the links of interfaces.
     pub(crate) neighbors: &'a Neighbors,
     pub(crate) router_id: RouterId,
+    pub(crate) forwarding: Forwarding,
+    /// Why all peers are to be left, if they are.
+    pub(crate) drain: Option<Departure>,
 }
 
 /// The peers that are planned, with all that their sessions need. A peer that the configuration no longer
@@ -48,6 +52,8 @@ pub(crate) fn peers(
             next_hops,
             on_link: is_on_link(remote, local.interfaces),
             interfaces: interfaces(settings, local.interfaces, before),
+            forwarding: local.forwarding,
+            drain: local.drain.map(|why| drain(settings, why)),
             settings: settings.clone(),
             routes: Arc::clone(routes),
         };
@@ -89,6 +95,15 @@ fn interfaces(settings: &BgpPeer, all: &[Interface], before: &Peers) -> Arc<[Int
 /// comes or goes later must not end sessions.
 pub(crate) fn router_id(interfaces: &[Interface], node: &NodeName) -> Option<RouterId> {
     RouterId::from(plan::router_id(interfaces, node))
+}
+
+/// How a peer is left that is to be left for that reason.
+fn drain(settings: &BgpPeer, why: Departure) -> Drain {
+    let GracefulShutdown { enabled, wait } = settings.graceful_shutdown;
+    Drain {
+        wait: if enabled { wait } else { Duration::ZERO },
+        text: why.to_string(),
+    }
 }
 
 fn secret(settings: &BgpPeer, passwords: &BTreeMap<PeerName, Password>) -> Secret {

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
-use bgp::{Family, FamilyStatus, PerFamily, State, Status};
+use bgp::{DrainStage, Family, FamilyStatus, PerFamily, State, Status};
 use crds::SessionState;
 use k8s_openapi::jiff::Timestamp;
+use plan::Forwarding;
 
 use super::Guarded;
 
@@ -31,14 +32,20 @@ pub struct Session {
 }
 
 impl Session {
-    /// As the machine sees itself now.
-    pub(super) fn of(status: &Status, bfd: Option<Guarded>, now: Timestamp) -> Self {
+    /// As the machine sees itself now; `departure` says why the peer is left, where it is.
+    pub(super) fn of(
+        status: &Status,
+        departure: &str,
+        bfd: Option<Guarded>,
+        now: Timestamp,
+    ) -> Self {
         let each = |number: fn(&FamilyStatus) -> usize| {
             PerFamily::each(|family| number(status.families.of(family)))
         };
         Self {
             neighbor: None,
             state: match status.state {
+                _ if status.drain == Some(DrainStage::Left) => SessionState::Refused,
                 State::Established => SessionState::Established,
                 State::Idle
                 | State::Active
@@ -47,7 +54,7 @@ impl Session {
                 | State::OpenConfirm => SessionState::Connecting,
             },
             since: now,
-            last_error: trouble(status),
+            last_error: draining(status, departure).or_else(|| trouble(status)),
             advertised: each(|family| family.advertised),
             received: each(|family| family.received),
             established: status.established,
@@ -65,6 +72,16 @@ impl Session {
         Self::without(SessionState::Connecting, why, now)
     }
 
+    /// This node's service proxy has not answered yet.
+    pub(super) fn asking(now: Timestamp) -> Self {
+        let why = format!(
+            "waits for this node's service proxy to answer, for {} s at most, so that routes which \
+             the peer has kept are not confirmed for a node that forwards nothing",
+            Forwarding::LIMIT.as_secs()
+        );
+        Self::waiting(why, now)
+    }
+
     fn without(state: SessionState, why: String, now: Timestamp) -> Self {
         Self {
             neighbor: None,
@@ -78,12 +95,31 @@ impl Session {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn in_state(state: SessionState) -> Self {
+        Self {
+            state,
+            last_error: None,
+            ..Self::refused(String::new(), Timestamp::UNIX_EPOCH)
+        }
+    }
+
     /// The same, since when it has been so after `before`.
     pub(super) fn after(self, before: Option<&Self>) -> Self {
         let same = before.filter(|before| before.state == self.state);
         let since = same.map_or(self.since, |before| before.since);
         Self { since, ..self }
     }
+}
+
+/// What of the peer is left, and why.
+fn draining(status: &Status, departure: &str) -> Option<String> {
+    let stage = match status.drain? {
+        DrainStage::Telling => "draining: the peer is told to prefer other nodes",
+        DrainStage::Withdrawing => "draining: the routes are being withdrawn",
+        DrainStage::Left => "drained: no session while it lasts",
+    };
+    Some(format!("{stage}; {departure}"))
 }
 
 /// A family that an established session is not told, with the reason, or else the last error.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bgp::{Attributes, Community, LargeCommunity, Mode, Prefix, RouteSet, RouterId};
 use model::{BgpAttributes, BgpPeer, NodeName, Password, PasswordKey, PeerName, SpeakerConfig};
-use plan::{NextHops, Route, RoutePrefix};
+use plan::{Departure, NextHops, Route, RoutePrefix};
 use prometheus_client::registry::Registry;
 use sys::tcp::Hops;
 
@@ -64,6 +64,8 @@ pub(super) fn desired(settings: BgpPeer, secret: Secret) -> Desired {
         next_hops: NextHops::default(),
         interfaces: Arc::default(),
         on_link: true,
+        forwarding: Forwarding::Preserved,
+        drain: None,
         routes: Arc::default(),
     }
 }
@@ -123,13 +125,14 @@ async fn what_is_told_of_a_session_goes_with_its_peer() {
     let wanted = BTreeMap::from([(name.clone(), desired(peer(), Secret::Missing))]);
     let (wants, peers) = watch::channel(Arc::new(wanted));
     let (changes, mut told) = watch::channel(Changes::new());
+    let (_end, ending) = watch::channel(None);
     let channels = Channels {
         peers,
         sessions: watch::Sender::default(),
         changes,
         wishes: watch::Sender::default(),
         statuses: watch::channel(Statuses::new()).1,
-        shutdown: CancellationToken::new(),
+        ending,
     };
     let settings = Settings {
         node: NodeName::new("n1"),
@@ -230,6 +233,8 @@ fn a_peer_keeps_its_settings_while_the_plan_has_it_and_the_configuration_does_no
         interfaces: &[],
         neighbors: &neighbors,
         router_id: router_id(),
+        forwarding: Forwarding::Preserved,
+        drain: None,
     };
     let first = peers(&planned, &config, local(&none), &Peers::default());
     assert_eq!(first[&PeerName::new("tor-1")].secret, Secret::Missing);
@@ -259,6 +264,8 @@ fn a_peer_on_a_link_is_where_it_was_heard() {
         interfaces: &[],
         neighbors,
         router_id: router_id(),
+        forwarding: Forwarding::Preserved,
+        drain: None,
     };
     let nobody = Neighbors::new();
     let unheard = peers(&planned, &config, local(&nobody), &Peers::default());
@@ -277,4 +284,69 @@ fn a_peer_on_a_link_is_where_it_was_heard() {
     assert_eq!(transport.remote.to_string(), "[fe80::1%7]:179");
     assert_eq!(transport.options.hops, Hops::Direct);
     assert_eq!(found[&name].next_hops, NextHops::default());
+}
+
+#[test]
+fn a_peer_that_is_left_is_given_its_wait_and_the_reason() {
+    let planned = BTreeMap::from([(PeerName::new("tor-1"), Arc::default())]);
+    for (enabled, wait) in [(true, 7), (false, 0)] {
+        let mut settings = peer();
+        settings.graceful_shutdown = model::GracefulShutdown {
+            enabled,
+            wait: Duration::from_secs(7),
+        };
+        let config = SpeakerConfig {
+            bgp_peers: vec![settings],
+            ..SpeakerConfig::default()
+        };
+        let none = BTreeMap::new();
+        let local = Local {
+            passwords: &none,
+            interfaces: &[],
+            neighbors: &Neighbors::new(),
+            router_id: router_id(),
+            forwarding: Forwarding::Preserved,
+            drain: Some(Departure::ShuttingDown),
+        };
+        let wanted = peers(&planned, &config, local, &Peers::default());
+        let drain = wanted[&PeerName::new("tor-1")].drain.clone().unwrap();
+        assert_eq!(drain.wait, Duration::from_secs(wait));
+        assert_eq!(drain.text, "the node is shutting down");
+    }
+}
+
+#[test]
+fn what_is_said_of_forwarding_is_what_is_known_of_it() {
+    let node = NodeName::new("n1");
+    let said = |forwarding| {
+        let mut desired = desired(peer(), Secret::None);
+        desired.forwarding = forwarding;
+        transport::config(&desired, &node).graceful_restart
+    };
+    let preserved = said(Forwarding::Preserved).unwrap();
+    assert_eq!(preserved.forwarding, bgp::wire::Forwarding::Preserved);
+    assert_eq!(preserved.restart_time, Duration::from_secs(30));
+    assert!(!preserved.notification);
+    let lost = said(Forwarding::Lost).unwrap();
+    assert_eq!(lost.forwarding, bgp::wire::Forwarding::Lost);
+}
+
+#[test]
+fn only_a_peer_that_keeps_routes_for_long_enough_waits_for_the_service_proxy() {
+    let waits = |forwarding, enabled, seconds| {
+        let mut settings = peer();
+        settings.graceful_restart.enabled = enabled;
+        settings.graceful_restart.restart_time = Duration::from_secs(seconds);
+        let mut desired = desired(settings, Secret::None);
+        desired.forwarding = forwarding;
+        transport::waits(&desired)
+    };
+    assert!(waits(Forwarding::Unanswered, true, 30));
+    assert!(!waits(Forwarding::Unanswered, true, 9));
+    assert!(!waits(Forwarding::Unanswered, false, 30));
+    assert!(!waits(Forwarding::Preserved, true, 30));
+    assert!(
+        !waits(Forwarding::Lost, true, 30),
+        "kept routes are to go at once"
+    );
 }

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use bgp::wire;
 use bgp::{
-    Asn, CloseReason, Config, ConnectError, Families, Family, Mode, PeerAsn, Protection, RouterId,
+    Asn, CloseReason, Config, ConnectError, Families, Family, GracefulRestart, Mode, PeerAsn,
+    Protection, RouterId,
 };
 use model::{BgpPeer, Cidr, InterfaceName, IpFamily, NodeName, Remote};
+use plan::Forwarding;
 use sys::tcp::{Device, DialError, Hops, Md5Key, Md5KeyError, Options};
 use thiserror::Error;
 
@@ -149,7 +151,32 @@ pub(super) fn config(desired: &Desired, node: &NodeName) -> Config {
             (Some(_), true) => Protection::StrictBfd,
         },
         hostname: node.as_str().to_owned(),
+        graceful_restart: graceful_restart(desired),
     }
+}
+
+fn graceful_restart(desired: &Desired) -> Option<GracefulRestart> {
+    let settings = desired.settings.graceful_restart;
+    settings.enabled.then_some(GracefulRestart {
+        restart_time: settings.restart_time,
+        notification: settings.notification,
+        forwarding: match desired.forwarding {
+            Forwarding::Preserved | Forwarding::Unanswered => wire::Forwarding::Preserved,
+            Forwarding::Lost => wire::Forwarding::Lost,
+        },
+    })
+}
+
+/// Whether an OPEN to the peer had better wait until this node's service proxy has answered, so that
+/// what it says of forwarding is true. A peer that keeps our routes for hardly longer than that, or
+/// not at all, gains nothing by it.
+pub(super) fn waits(desired: &Desired) -> bool {
+    let settings = desired.settings.graceful_restart;
+    let unanswered = match desired.forwarding {
+        Forwarding::Unanswered => true,
+        Forwarding::Preserved | Forwarding::Lost => false,
+    };
+    unanswered && settings.enabled && settings.restart_time >= Forwarding::LIMIT * 2
 }
 
 fn role(role: model::Role) -> wire::Role {

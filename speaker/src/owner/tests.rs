@@ -22,6 +22,9 @@ struct Rig {
     neighbors: watch::Sender<Neighbors>,
     standing: watch::Receiver<Option<Standing>>,
     orders: watch::Receiver<Order>,
+    ending: watch::Receiver<Option<Ending>>,
+    told_to_end: CancellationToken,
+    shutdown: CancellationToken,
     registry: Registry,
 }
 
@@ -38,6 +41,8 @@ fn rig_with(history: plan::History) -> Rig {
     let (neighbors, heard) = watch::channel(Neighbors::default());
     let (standing, standings) = watch::channel(None);
     let (orders, ordered) = watch::channel(Order::default());
+    let (end, ending) = watch::channel(None);
+    let (told_to_end, shutdown) = (CancellationToken::new(), CancellationToken::new());
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let outlets = Outlets {
@@ -49,6 +54,7 @@ fn rig_with(history: plan::History) -> Rig {
         bgp: metrics.bgp,
         health: Health::new(Duration::MAX),
         planned: Readiness::default().gate("first plan"),
+        ending: end,
     };
     let classes = model::LoadBalancerClasses::new(true, []);
     let index = Index::new(model::NodeName::new("n1"), classes, history);
@@ -58,7 +64,8 @@ fn rig_with(history: plan::History) -> Rig {
         sessions: seen,
         neighbors: heard,
     };
-    tokio::spawn(Owner::new(index, outlets).run(inlets, CancellationToken::new()));
+    let owner = Owner::new(index, outlets);
+    tokio::spawn(owner.run(inlets, told_to_end.clone(), shutdown.clone()));
     Rig {
         events,
         reports,
@@ -68,6 +75,9 @@ fn rig_with(history: plan::History) -> Rig {
         neighbors,
         standing: standings,
         orders: ordered,
+        ending,
+        told_to_end,
+        shutdown,
         registry,
     }
 }
@@ -417,4 +427,99 @@ async fn a_change_of_fitness_is_said_and_ordered_at_once_and_the_same_answer_is_
     }
     advance(Duration::from_secs(1)).await;
     assert_eq!(rig.metric("seamark_plans_total"), plans);
+}
+
+/// A node with a peer, and a label that keeps load balancers away.
+fn with_peer(labels: serde_json::Value) -> Objects {
+    let mut objects = Objects::of(&["n1"]);
+    objects.configs[0]["spec"]["bgpPeers"] = serde_json::json!([{
+        "name": "tor-1",
+        "myASN": 64_513,
+        "peerASN": 64_512,
+        "peerAddress": "10.99.0.1",
+        "peerPort": 179,
+        "holdTime": "90s",
+        "maxPrefixes": 1,
+        "addressFamilies": ["IPv4", "IPv6"],
+    }]);
+    objects.nodes[0]["metadata"]["labels"] = labels;
+    objects
+}
+
+fn excluded() -> serde_json::Value {
+    serde_json::json!({ "node.kubernetes.io/exclude-from-external-load-balancers": "" })
+}
+
+fn session(state: SessionState) -> Sessions {
+    let name = bgp::SessionName::from(PeerName::new("tor-1"));
+    Sessions::from([(name, bgp::Session::in_state(state))])
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_speaker_that_restarts_says_so_and_ends_at_once() {
+    let rig = Rig::planned(&with_peer(serde_json::json!({}))).await;
+    rig.sessions
+        .send_replace(session(SessionState::Established));
+    rig.told_to_end.cancel();
+    rig.shutdown.cancelled().await;
+    assert_eq!(*rig.ending.borrow(), Some(Ending::Restarting));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_speaker_that_leaves_drains_its_peers_and_ends_when_they_are_gone() {
+    let mut rig = Rig::planned(&with_peer(serde_json::json!({}))).await;
+    rig.sessions
+        .send_replace(session(SessionState::Established));
+    let mut cordoned = with_peer(serde_json::json!({})).nodes[0].clone();
+    cordoned["spec"] = serde_json::json!({ "unschedulable": true });
+    rig.events
+        .send(Event::Node(applied(&cordoned)))
+        .await
+        .unwrap();
+    advance(Duration::from_secs(60)).await;
+    assert_eq!(drained(&rig), None, "cordon alone means nothing");
+    rig.peers.mark_unchanged();
+    rig.told_to_end.cancel();
+    rig.peers.changed().await.unwrap();
+    let why = Departure::Cordoned;
+    let drain = ::bgp::Drain {
+        wait: Duration::from_secs(5),
+        text: why.to_string(),
+    };
+    assert_eq!(drained(&rig), Some(drain));
+    advance(Duration::from_secs(5)).await;
+    assert!(!rig.shutdown.is_cancelled());
+    rig.sessions.send_replace(session(SessionState::Refused));
+    rig.shutdown.cancelled().await;
+    assert_eq!(*rig.ending.borrow(), Some(Ending::Leaving(why)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_go_keeps_nobody_for_long() {
+    let rig = Rig::planned(&with_peer(excluded())).await;
+    rig.sessions
+        .send_replace(session(SessionState::Established));
+    rig.told_to_end.cancel();
+    let start = Instant::now();
+    rig.shutdown.cancelled().await;
+    let took = start.elapsed();
+    assert!(
+        took >= Duration::from_secs(5) && took <= Duration::from_secs(9),
+        "{took:?}"
+    );
+    let ending = Ending::Leaving(Departure::Excluded);
+    assert_eq!(*rig.ending.borrow(), Some(ending));
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_anything_was_read_a_speaker_just_ends() {
+    let rig = rig();
+    rig.told_to_end.cancel();
+    rig.shutdown.cancelled().await;
+    assert_eq!(*rig.ending.borrow(), Some(Ending::Restarting));
+}
+
+/// The drain of the peer that is asked for.
+fn drained(rig: &Rig) -> Option<::bgp::Drain> {
+    rig.peers.borrow()[&PeerName::new("tor-1")].drain.clone()
 }

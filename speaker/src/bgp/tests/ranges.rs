@@ -11,7 +11,7 @@ const SOON: Duration = Duration::from_secs(10);
 struct Rig {
     wants: watch::Sender<Peers>,
     told: watch::Receiver<Sessions>,
-    shutdown: CancellationToken,
+    end: watch::Sender<Option<Ending>>,
     port: u16,
 }
 
@@ -35,14 +35,14 @@ impl Rig {
         drop(free);
         let (wants, peers) = watch::channel(named(desired));
         let (sessions, told) = watch::channel(Sessions::new());
-        let shutdown = CancellationToken::new();
+        let (end, ending) = watch::channel(None);
         let channels = Channels {
             peers,
             sessions,
             changes: watch::Sender::default(),
             wishes: watch::Sender::default(),
             statuses: watch::channel(Statuses::new()).1,
-            shutdown: shutdown.clone(),
+            ending,
         };
         let settings = Settings {
             node: NodeName::new("n1"),
@@ -53,7 +53,7 @@ impl Rig {
         Self {
             wants,
             told,
-            shutdown,
+            end,
             port,
         }
     }
@@ -112,7 +112,7 @@ async fn each_that_connects_from_a_range_is_a_neighbour_of_its_own_and_no_other_
     // The range is not wanted any more.
     rig.wants.send(Peers::default()).unwrap();
     rig.wait(BTreeMap::is_empty).await;
-    rig.shutdown.cancel();
+    rig.end.send_replace(Some(Ending::Restarting));
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn a_range_that_becomes_shorter_keeps_those_that_are_still_in_it() {
     rig.wants.send(named(range(25))).unwrap();
     let near_one = [name("127.0.0.2")];
     rig.wait(|sessions| sessions.keys().eq(&near_one)).await;
-    rig.shutdown.cancel();
+    rig.end.send_replace(Some(Ending::Restarting));
     drop((near, far));
 }
 
@@ -144,7 +144,7 @@ async fn a_range_has_a_bounded_number_of_neighbours() {
     // One that is known may still come.
     let (words, _) = first_words(rig.dial("127.0.7.1").await).await;
     assert_eq!(words.get(18), Some(&OPEN));
-    rig.shutdown.cancel();
+    rig.end.send_replace(Some(Ending::Restarting));
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn a_range_whose_password_is_not_known_says_so_and_lets_nobody_in() {
     assert_eq!(words.get(18), Some(&OPEN));
     let one = [name("127.0.0.2")];
     rig.wait(|sessions| sessions.keys().eq(&one)).await;
-    rig.shutdown.cancel();
+    rig.end.send_replace(Some(Ending::Restarting));
 }
 
 #[tokio::test]

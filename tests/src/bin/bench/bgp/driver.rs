@@ -13,12 +13,11 @@ use bgp::RouterId;
 use lab::Host;
 use lab::address::{node, router};
 use model::{BgpAttributes, BgpPeer, Community, IpFamily, NodeName, PeerAsn, PeerName};
-use plan::{NextHops, Route, RoutePrefix};
+use plan::{Departure, Ending, Forwarding, NextHops, Route, RoutePrefix};
 use speaker::bfd::{Statuses, Wishes};
 use speaker::bgp::{Changes, Channels, Desired, Metrics, Peers, Secret, Sessions, Settings};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 pub(crate) const ROUTES: u32 = 100_000;
 pub(crate) const OUR_AS: u32 = 64513;
@@ -27,7 +26,7 @@ pub(crate) const ROUTER_AS: u32 = 64512;
 /// A running driver with r1 as its one peer. Dropping it closes the session in order.
 pub(crate) struct Driver {
     peers: watch::Sender<Peers>,
-    shutdown: CancellationToken,
+    ending: watch::Sender<Option<Ending>>,
     thread: Option<JoinHandle<Result<()>>>,
 }
 
@@ -38,14 +37,14 @@ impl Driver {
             PeerName::new("r1"),
             desired(routes)?,
         )])));
-        let shutdown = CancellationToken::new();
+        let (end, ending) = watch::channel(None);
         let channels = Channels {
             peers: asked,
             sessions: watch::channel(Sessions::new()).0,
             changes: watch::channel(Changes::new()).0,
             wishes: watch::channel(Wishes::new()).0,
             statuses: watch::channel(Statuses::new()).1,
-            shutdown: shutdown.clone(),
+            ending,
         };
         let settings = Settings {
             node: NodeName::new("n1"),
@@ -64,7 +63,7 @@ impl Driver {
             .spawn(run)?;
         Ok(Self {
             peers,
-            shutdown,
+            ending: end,
             thread: Some(thread),
         })
     }
@@ -88,7 +87,8 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.shutdown.cancel();
+        let ending = Ending::Leaving(Departure::Uninstalled);
+        self.ending.send_replace(Some(ending));
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
         }
@@ -160,6 +160,8 @@ fn desired(routes: Arc<[Route]>) -> Result<Desired> {
             v6: Some(v6),
         },
         on_link: true,
+        forwarding: Forwarding::Preserved,
+        drain: None,
         routes,
     })
 }
