@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use lab::capture::{BGP, Capture, select};
 use lab::eventually::throughout;
 use lab::peer::{Program, Router};
 use lab::runner::Scenario;
@@ -11,7 +10,7 @@ use lab::steps::note;
 use lab::{Lab, Part, Prober, eventually, http, seamark};
 use serde_json::json;
 
-use crate::peering::{NODES, Over, Peering, SESSION, begin, hops_are, times_established};
+use crate::peering::{NODES, Peering, begin, hops_are, times_established};
 use crate::told::{by_node, expect_same, hops};
 use crate::vips::{SOON, Vips, create, create_with, vips};
 
@@ -30,12 +29,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             away,
         ),
         Scenario::new(
-            "a speaker that starts without the API server says so, and tells its routes once it can read",
+            "a speaker that starts without the API server says so, and begins no session before it can read",
             blind,
-        ),
-        Scenario::new(
-            "a speaker that is told to end closes its sessions with Administrative Shutdown",
-            ended,
         ),
     ]
 }
@@ -103,13 +98,13 @@ fn away(lab: &mut Lab) -> Result<()> {
 /// n1 and n2 start anew while nothing can be read; n3 goes on.
 fn blind(lab: &mut Lab) -> Result<()> {
     const RESTARTED: [&str; 2] = ["n1", "n2"];
-    let (router, shown) = serving(lab, &Peering::default())?;
+    let peering = Peering::default();
+    let (router, shown) = serving(lab, &peering)?;
     let clients = clients(lab, shown)?;
     lab.cut_api_server()?;
     for node in RESTARTED {
         lab.restart(&Part::speaker(node))?;
     }
-    hops(lab, router.host(), shown, &["n3"])?;
     for node in RESTARTED {
         let what = format!("the speaker of {node} says what it waits for");
         let said = eventually(SOON, &what, || {
@@ -122,17 +117,21 @@ fn blind(lab: &mut Lab) -> Result<()> {
             ensure!(said.contains(gate), "{node} says: {said}");
         }
     }
-    throughout(Duration::from_secs(4), "they tell nothing", || {
+    // The router keeps what it was told, and is told nothing.
+    throughout(Duration::from_secs(4), "they begin no session", || {
+        for number in [1, 2] {
+            let session = router.session(peering.node(number))?;
+            ensure!(!session.is_established(), "n{number}: {session:?}");
+        }
         let mut vips = shown.into_iter();
-        vips.try_for_each(|vip| hops_are(lab, router.host(), vip, &["n3"]))
+        vips.try_for_each(|vip| hops_are(lab, router.host(), vip, &NODES))
     })?;
     let restored = Instant::now();
     lab.restore_api_server()?;
-    for vip in shown {
-        eventually(RECOVERY, &format!("all nodes tell {vip}"), || {
-            hops_are(lab, router.host(), vip, &NODES)
-        })?;
+    for number in [1, 2] {
+        router.wait_established(peering.node(number), RECOVERY)?;
     }
+    hops(lab, router.host(), shown, &NODES)?;
     let ms = restored.elapsed().as_millis();
     note(&format!(
         "told by all {ms} ms after the API server was back"
@@ -148,44 +147,4 @@ fn readiness(lab: &Lab, node: &str) -> Result<String> {
     let (at, second) = (seamark::ADMIN.parse()?, Duration::from_secs(1));
     let answer = http::get_path(&lab.node(node), at, "/readyz", second);
     Ok(answer.unwrap_or_else(|error| format!("{error:#}")))
-}
-
-fn ended(lab: &mut Lab) -> Result<()> {
-    const CEASE: &str = "6";
-    const ADMINISTRATIVE_SHUTDOWN: &str = "2";
-    for over in Over::BOTH {
-        let peering = Peering::over(over);
-        let router = begin(lab, Program::Frr, &peering)?;
-        if over == Over::Ipv4 {
-            create(lab, "web")?;
-        }
-        let shown = vips(lab, "web")?;
-        hops(lab, router.host(), shown, &NODES)?;
-        let capture = Capture::start(router.host(), "eth0", BGP)?;
-        let status = lab.end(&Part::speaker("n2"))?;
-        ensure!(status.success(), "the speaker ended with {status}");
-        hops(lab, router.host(), shown, &["n1", "n3"])?;
-        let file = capture.finish()?;
-        let mut said = Vec::new();
-        for field in ["major_error", "minor_error_cease", "communication"] {
-            let values = select(&file, "bgp.type == 3", &format!("bgp.notify.{field}"))?;
-            said.push(values.join(" "));
-        }
-        let [major, minor, text] = said.as_slice() else {
-            unreachable!("three fields");
-        };
-        note(&format!("it says {text:?} over {over:?}"))?;
-        ensure!(
-            (major.as_str(), minor.as_str()) == (CEASE, ADMINISTRATIVE_SHUTDOWN),
-            "NOTIFICATION {said:?}"
-        );
-        let session = router.session(peering.node(2))?;
-        let reason = session.last_error.unwrap_or_default();
-        ensure!(reason.contains("Shutdown"), "the router says {reason:?}");
-        lab.restart(&Part::speaker("n2"))?;
-        router.wait_established(peering.node(2), SESSION)?;
-        hops(lab, router.host(), shown, &NODES)?;
-        peering.delete(lab)?;
-    }
-    Ok(())
 }

@@ -20,7 +20,6 @@ use crate::told::{announced, by_node, expect_same, expect_told, hops, told_while
 use crate::vips::{SOON, Vips, create, delete, vips};
 
 const LONG: Duration = Duration::from_secs(180);
-const EXCLUDE: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
 /// Services that stand beside the one that changes.
 const MANY: usize = 300;
 /// Who asks through the router every 50 ms notices nothing.
@@ -327,21 +326,6 @@ fn labels(lab: &mut Lab) -> Result<()> {
     let [v4, v6] =
         shown.map(|vip| Prober::http(&lab.client_host(), vip, Duration::from_millis(50)));
     let probers = [v4?, v6?];
-    let nothing = Told::default;
-
-    let said = told_while(lab, host, || {
-        lab.set_node_label("n2", EXCLUDE, Some(""))?;
-        hops(lab, host, shown, &["n1", "n3"])
-    })?;
-    let expected = [nothing(), withdrawn(shown), nothing()];
-    expect_told("n2 was excluded", &said, &expected)?;
-    let said = told_while(lab, host, || {
-        lab.set_node_label("n2", EXCLUDE, None)?;
-        hops(lab, host, shown, &NODES)
-    })?;
-    let expected = [nothing(), announced(shown), nothing()];
-    expect_told("n2 was let in again", &said, &expected)?;
-
     // Labels that an advertisement goes by.
     let rack = |node, value| lab.set_node_label(node, "rack", value);
     rack("n1", Some("a"))?;

@@ -12,6 +12,7 @@ mod bfd_protection;
 mod bgp_away;
 mod bgp_beside;
 mod bgp_connections;
+mod bgp_drain;
 mod bgp_dynamic;
 mod bgp_events;
 mod bgp_faults;
@@ -20,6 +21,7 @@ mod bgp_hostile;
 mod bgp_local;
 mod bgp_malformed;
 mod bgp_objects;
+mod bgp_restart;
 mod bgp_routers;
 mod bgp_routes;
 mod bgp_sessions;
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         bgp_away::scenarios(),
         bgp_beside::scenarios(),
         bgp_connections::scenarios(),
+        bgp_drain::scenarios(),
         bgp_dynamic::scenarios(),
         bgp_events::scenarios(),
         bgp_faults::scenarios(),
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         bgp_local::scenarios(),
         bgp_malformed::scenarios(),
         bgp_objects::scenarios(),
+        bgp_restart::scenarios(),
         bgp_routers::scenarios(),
         bgp_routes::scenarios(),
         bgp_sessions::scenarios(),

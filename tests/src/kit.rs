@@ -265,6 +265,20 @@ impl Lab {
         self.start(part, &arguments)
     }
 
+    /// SIGKILL it if it runs, and start a binary in its place that is not the same, with the same
+    /// arguments.
+    pub fn replace(&mut self, part: &Part) -> Result<()> {
+        let old = self.instance_mut(part)?;
+        if old.process.is_running() {
+            old.process.kill()?;
+        }
+        let arguments = old.arguments.clone();
+        let host = self.host(part.host());
+        let instance = seamark::start_changed(&self.cluster, &self.pki, part, &host, &arguments)?;
+        self.seamark.insert(part.clone(), instance);
+        Ok(())
+    }
+
     /// The process of a part, for its number, memory, log and signals.
     pub fn process(&self, part: &Part) -> Result<&Process> {
         let instance = self.seamark.get(part);

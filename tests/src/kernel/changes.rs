@@ -66,6 +66,11 @@ impl Changes {
         })
     }
 
+    /// What has changed so far and was not asked for yet.
+    pub fn seen(&self) -> Vec<Change> {
+        self.heard.try_iter().collect()
+    }
+
     /// The next change that is wanted; others are passed over.
     pub fn wait(&self, end: Instant, wanted: impl Fn(&Change) -> bool) -> Result<Change> {
         loop {
