@@ -161,6 +161,14 @@ pub struct Settings {
     pub port: u16,
 }
 
+impl Settings {
+    /// A node, and where peers connect to it.
+    pub(crate) fn of(node: &NodeName, port: u16) -> Self {
+        let node = node.clone();
+        Self { node, port }
+    }
+}
+
 /// Runs until shutdown, and until every session is closed.
 pub async fn run(settings: Settings, channels: Channels, metrics: Metrics) {
     let Channels {

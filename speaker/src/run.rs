@@ -157,10 +157,7 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
         sessions: stand,
         neighbors: heard,
     };
-    let settings = bgp::Settings {
-        node: node.clone(),
-        port: args.bgp_port,
-    };
+    let settings = bgp::Settings::of(&node, args.bgp_port);
     let telling = events::tell(client.clone(), node.clone(), changed, asked.clone());
     let discovering = discovery::run(asked.clone(), interfaces.clone(), neighbors);
     tasks.spawn("discovery", until(shutdown.clone(), discovering));
