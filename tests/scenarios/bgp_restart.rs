@@ -144,7 +144,7 @@ impl Watch {
                 let asked = Prober::start(&client, vip, Ask::Udp(UDP), EVERY)?;
                 throughout(EVERY * 50, "it is asked", || Ok(()))?;
                 let report = asked.stop()?;
-                ensure!(report.unanswered() <= 1, "{} lost", report.unanswered());
+                ensure!(report.unanswered() == 0, "{} lost", report.unanswered());
                 Ok(())
             })?;
         }
@@ -173,7 +173,12 @@ impl Watch {
             let report = client.stop()?;
             let lost = report.unanswered();
             note(&format!("{what}: {} asked, {lost} lost", report.sent))?;
-            ensure!(lost <= 1, "{what}: {lost} of {} were lost", report.sent);
+            let gaps = report.gaps(EVERY * 20);
+            ensure!(
+                lost == 0,
+                "{what}: {lost} of {} were lost: {gaps:?}",
+                report.sent
+            );
         }
         Ok(())
     }
