@@ -32,9 +32,10 @@ use plan::{
 };
 use runtime::admin::{Gate, Health};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::bfd;
 use crate::bgp::{self, Peers, Sessions};
 use crate::discovery::Neighbors;
 use crate::driver::Driver;
@@ -56,6 +57,9 @@ const BEAT: Duration = Duration::from_secs(10);
 /// How long leaving a peer may take besides the wait that it is given: being told, and withdrawn
 /// from, take a second each at most.
 const STEPS: Duration = Duration::from_secs(3);
+
+/// How long BFD may take to announce that we will be away: some packets, and an answer to them.
+const PAUSING: Duration = Duration::from_secs(1);
 
 /// How much is taken from the channel at once.
 const BATCH: usize = 256;
@@ -85,6 +89,8 @@ pub(crate) struct Outlets {
     pub(crate) planned: Gate,
     /// What the end of this process means to BGP peers, said as it comes.
     pub(crate) ending: watch::Sender<Option<Ending>>,
+    /// What BFD is told before that.
+    pub(crate) paths: bfd::Control,
 }
 
 /// See the module's text.
@@ -158,6 +164,7 @@ impl Owner {
                     // What is not known to stand would not be waited for.
                     self.sessions.clone_from(&inlets.sessions.borrow_and_update());
                     if !self.end() {
+                        self.pause().await;
                         return shutdown.cancel();
                     }
                 }
@@ -183,6 +190,8 @@ impl Owner {
             }
             self.take(&mut events, Instant::now());
             if self.has_left(Instant::now()) {
+                // Past its time it is left to the far side to notice.
+                let _ = timeout(PAUSING, self.outlets.paths.leave()).await;
                 return shutdown.cancel();
             }
         }
@@ -195,7 +204,6 @@ impl Owner {
         match ending {
             Ending::Restarting => {
                 tracing::info!("restarting: BGP peers are to keep the routes until we are back");
-                self.outlets.ending.send_replace(Some(ending));
                 false
             }
             Ending::Leaving(why) => {
@@ -208,6 +216,19 @@ impl Owner {
                 true
             }
         }
+    }
+
+    /// Has BFD bear our absence, and only then TCP closed: a router whose BFD goes first drops the
+    /// routes, whatever it is told by BGP. What BFD cannot bear is taken down after TCP, on purpose.
+    async fn pause(&self) {
+        let paths = &self.outlets.paths;
+        if timeout(PAUSING, paths.hold_on()).await.is_err() {
+            tracing::warn!("not all BFD sessions have confirmed that they bear the restart");
+        }
+        let ending = Some(Ending::Restarting);
+        self.outlets.ending.send_replace(ending);
+        // Past its time it is left to the far side to notice.
+        let _ = timeout(PAUSING, paths.leave()).await;
     }
 
     /// How long it may take to leave all peers.

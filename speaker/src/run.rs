@@ -140,6 +140,7 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
 
     let index = Index::new(node.clone(), args.classes(), history(port));
     let planned = readiness.gate("first plan");
+    let (wishes, statuses, paths) = watch_paths(&mut tasks, &node, metrics.bfd, &shutdown);
     let outlets = Outlets {
         plans,
         peers,
@@ -150,6 +151,7 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
         health: health.clone(),
         planned,
         ending: end,
+        paths,
     };
     let inlets = Inlets {
         events: inlet,
@@ -161,7 +163,6 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
     let telling = events::tell(client.clone(), node.clone(), changed, asked.clone());
     let discovering = discovery::run(asked.clone(), interfaces.clone(), neighbors);
     tasks.spawn("discovery", until(shutdown.clone(), discovering));
-    let (wishes, statuses, _control) = watch_paths(&mut tasks, &node, metrics.bfd, &shutdown);
     let channels = bgp::Channels {
         peers: asked,
         sessions,

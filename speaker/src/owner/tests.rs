@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use plan::Interface;
 use prometheus_client::registry::Registry;
 use runtime::admin::Readiness;
-use tokio::time::{advance, timeout};
+use tokio::time::advance;
 
 use super::*;
 use crate::discovery::Neighbor;
@@ -55,6 +55,7 @@ fn rig_with(history: plan::History) -> Rig {
         health: Health::new(Duration::MAX),
         planned: Readiness::default().gate("first plan"),
         ending: end,
+        paths: bfd::control().0,
     };
     let classes = model::LoadBalancerClasses::new(true, []);
     let index = Index::new(model::NodeName::new("n1"), classes, history);
