@@ -80,11 +80,16 @@ impl Listeners {
         self.failed.retain(|place, _| places.contains_key(place));
         for (place, keys) in places {
             self.open(&place);
-            let open = self.open.get_mut(&place);
-            if let Some(Err(error)) = open.map(|open| open.require(keys)) {
-                // Rather nobody than somebody who does not have to sign.
-                self.open.remove(&place);
-                self.fail(place, &error);
+            match self.open.get_mut(&place).map(|open| open.require(keys)) {
+                None => {}
+                Some(Ok(())) => {
+                    self.failed.remove(&place);
+                }
+                Some(Err(error)) => {
+                    // Rather nobody than somebody who does not have to sign.
+                    self.open.remove(&place);
+                    self.fail(place, &error);
+                }
             }
         }
     }
@@ -205,5 +210,38 @@ impl Open {
             None => self.keys.remove(&peers),
         };
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Remote;
+
+    use super::super::Secret;
+    use super::super::tests::{desired, peer};
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_port_that_is_taken_is_tried_again_until_it_is_free() {
+        let any = (Ipv4Addr::UNSPECIFIED, 0);
+        let taken = std::net::TcpListener::bind(any).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let mut settings = peer();
+        settings.remote = Remote::Address("192.0.2.1".parse().unwrap());
+        settings.passive = true;
+        let waits = [desired(settings, Secret::None)];
+        let mut listeners = Listeners::new(port);
+        listeners.reconcile(waits.iter());
+        let again = listeners.deadline().unwrap();
+        drop(taken);
+        // Too early.
+        listeners.reconcile(waits.iter());
+        assert_eq!(
+            (listeners.deadline(), listeners.open.len()),
+            (Some(again), 0)
+        );
+        tokio::time::sleep_until(again).await;
+        listeners.reconcile(waits.iter());
+        assert_eq!((listeners.deadline(), listeners.open.len()), (None, 1));
     }
 }
