@@ -41,6 +41,8 @@ pub struct Silence {
     pub by: IpAddr,
     /// Of whom.
     pub of: IpAddr,
+    /// When it was declared.
+    pub at: SystemTime,
     /// From the last packet that came from there to the first that says so.
     pub length: Duration,
 }
@@ -90,7 +92,12 @@ pub fn silences(packets: &[Packet]) -> Vec<Silence> {
         {
             let length = packet.time.duration_since(heard.time);
             let length = length.unwrap_or_default();
-            found.push(Silence { by, of, length });
+            found.push(Silence {
+                by,
+                of,
+                at: packet.time,
+                length,
+            });
         }
     }
     found

@@ -3,6 +3,7 @@
 //!
 //! Words on the command line, or in `BENCH`, pick the groups that measure a figure with such a name.
 
+mod bfd;
 mod bgp;
 mod burst;
 mod cores;
@@ -74,6 +75,30 @@ const GROUPS: &[Group] = &[
     Group::new(
         bgp::footprint::FIGURES,
         Measure::Lab(bgp::footprint::lab, bgp::footprint::measure),
+    ),
+    Group::new(
+        bfd::detect::FIGURES,
+        Measure::Lab(Topology::default, bfd::detect::measure),
+    ),
+    Group::new(
+        bfd::load::CPU,
+        Measure::Lab(bfd::load::three_routers, bfd::load::cpu),
+    ),
+    Group::new(
+        bfd::load::FALSE_DOWNS,
+        Measure::Lab(Topology::default, bfd::load::false_downs),
+    ),
+    Group::new(
+        bfd::reroute::FIGURES,
+        Measure::Lab(Topology::default, bfd::reroute::measure),
+    ),
+    Group::new(
+        bfd::restart::FRR,
+        Measure::Lab(Topology::default, bfd::restart::with_frr),
+    ),
+    Group::new(
+        bfd::restart::BIRD,
+        Measure::Lab(Topology::default, bfd::restart::with_bird),
     ),
 ];
 

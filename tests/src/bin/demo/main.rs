@@ -1,6 +1,8 @@
 //! The main job from end to end, on the screen: Services without an address get one, and clients
-//! reach their pods by it, on the segment and through a router that speaks BGP.
+//! reach their pods by it, on the segment and through a router that speaks BGP, also when a node dies
+//! or the speakers restart.
 
+mod failures;
 mod routers;
 mod screen;
 mod segment;
@@ -21,7 +23,13 @@ fn main() -> Result<()> {
     let mut lab = Lab::up(&Topology::default())?;
     lab.start_pod("local-1", "n1", &[("app", "web-local")])?;
     lab.start_seamark()?;
-    let story = segment::tell(&mut lab).and_then(|()| routers::tell(&mut lab));
+    let story = segment::tell(&mut lab)
+        .and_then(|()| routers::tell(&mut lab))
+        .and_then(|router| {
+            // One router at a time.
+            drop(router);
+            failures::tell(&mut lab)
+        });
     let router = match story {
         Ok(router) => router,
         Err(error) => {
