@@ -44,6 +44,9 @@ use crate::prober::{self, Order};
 use crate::slim::{SlimEndpointSlice, SlimNode, SlimService, SlimSpeakerStatus};
 use crate::{bfd, bgp, discovery, events, interfaces, layer2, permission, status};
 
+/// Who we are to the API server.
+const AGENT: &str = concat!("seamark-speaker/", env!("CARGO_PKG_VERSION"));
+
 /// Events under way from the watches to the owner; when it is full they wait, and so does the API
 /// server.
 const EVENTS: usize = 256;
@@ -104,8 +107,7 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let admin = Admin::bind(args.admin.admin_address).await?;
-    let agent = concat!("seamark-speaker/", env!("CARGO_PKG_VERSION"));
-    let client = runtime::client::connect(&args.common, agent, metrics.requests.clone()).await?;
+    let client = runtime::client::connect(&args.common, AGENT, metrics.requests.clone()).await?;
     tracing::info!(%node, "starting");
 
     let readiness = Readiness::default();
@@ -159,7 +161,6 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
         sessions: stand,
         neighbors: heard,
     };
-    let settings = bgp::Settings::of(&node, args.bgp_port);
     let telling = events::tell(client.clone(), node.clone(), changed, asked.clone());
     let discovering = discovery::run(asked.clone(), interfaces.clone(), neighbors);
     tasks.spawn("discovery", until(shutdown.clone(), discovering));
@@ -171,10 +172,11 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
         statuses,
         ending,
     };
-    tasks.spawn("bgp", bgp::run(settings, channels, metrics.bgp));
+    let here = bgp::Settings::of(&node, args.bgp_port);
+    tasks.spawn("bgp", bgp::run(here, channels, metrics.bgp));
     tasks.spawn("events", until(shutdown.clone(), telling));
-    let owner = Owner::new(index, outlets).run(inlets, told_to_end, shutdown.clone());
-    tasks.spawn("owner", owner);
+    let owner = Owner::new(index, outlets);
+    tasks.spawn("owner", owner.run(inlets, told_to_end, shutdown.clone()));
     let watches = Watches {
         client: client.clone(),
         namespace: args.namespace.name(),
@@ -194,8 +196,8 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
         status::write(Api::all(client), node, standings, candidate).await;
     };
     tasks.spawn("status writer", until(shutdown.clone(), writer));
-    let serving = admin.serve(health, readiness, Arc::new(registry), shutdown);
-    tasks.spawn("admin", serving);
+    let registry = Arc::new(registry);
+    tasks.spawn("admin", admin.serve(health, readiness, registry, shutdown));
     Ok(tasks.run(GRACE).await)
 }
 
