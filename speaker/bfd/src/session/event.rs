@@ -104,9 +104,16 @@ pub enum Why {
 impl Why {
     /// Whether it says that the path has failed, if the session was Up. RFC 5882 §3.2: where either
     /// side is administratively down it says nothing, and BGP has its own means.
+    ///
+    /// Nor does a far side that goes Down because, as it says, we did, while we were Up all along: it
+    /// has taken its session down itself. FRR does that as soon as BGP is established, to begin one
+    /// with other parameters a second later.
     pub fn is_failure(self) -> bool {
         match self {
-            Self::DetectionTimeExpired | Self::NeighborSignaledDown(_) | Self::PathDown => true,
+            Self::NeighborSignaledDown(diagnostic) => {
+                diagnostic != Diagnostic::NeighborSignaledSessionDown
+            }
+            Self::DetectionTimeExpired | Self::PathDown => true,
             Self::Enabled
             | Self::NeighborHeard
             | Self::BothHeard

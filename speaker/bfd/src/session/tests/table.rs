@@ -69,6 +69,18 @@ fn an_administrative_down_of_either_side_is_no_failure() {
     }
 }
 
+/// RFC 5882 §3.2: it says nothing of the path.
+#[test]
+fn a_far_side_that_takes_its_session_down_and_blames_us_is_no_failure() {
+    let mut bench = Bench::up();
+    bench.hear(&Packet {
+        diagnostic: Diagnostic::NeighborSignaledSessionDown,
+        ..from_far(State::Down)
+    });
+    assert_eq!(bench.session.state(), State::Down);
+    assert_eq!(bench.session.counters().failures, 0);
+}
+
 #[test]
 fn silence_a_signal_and_a_path_that_is_down_are_failures() {
     let mut silent = Bench::up();
