@@ -23,7 +23,7 @@ use thiserror::Error;
 use crate::tcp::Device;
 use crate::{InterfaceIndex, option};
 
-pub use poll::{Poll, sharpen_timers};
+pub use poll::{Poll, sharpen_timers, shorten_slices};
 
 /// RFC 5881 §5: how many hops a datagram leaves with.
 const HOPS: u32 = 255;

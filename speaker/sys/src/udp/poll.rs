@@ -76,3 +76,40 @@ pub fn sharpen_timers() -> io::Result<()> {
         Err(io::Error::last_os_error())
     }
 }
+
+/// Has this thread run in slices of a tenth of a millisecond, so that it need not wait for the end of
+/// others' longer ones when it wakes up: from Linux 6.12 on, without effect before. Its share of the
+/// processor stays what it was, and it needs no capability.
+#[expect(
+    unsafe_code,
+    reason = "sched_setattr has no form in libc, let alone a safe one"
+)]
+pub fn shorten_slices() -> io::Result<()> {
+    const NANOSECONDS: u64 = 100_000;
+    let size = libc::c_ulong::from(crate::option::length::<libc::sched_attr>());
+    // SAFETY: a `sched_attr` is integers, for which zero is a value.
+    let mut attributes: libc::sched_attr = unsafe { std::mem::zeroed() };
+    let (this_thread, no_flags): (libc::c_long, libc::c_long) = (0, 0);
+    // SAFETY: the kernel writes no more than `size` octets to where the pointer leads.
+    let read = unsafe {
+        let attributes = &raw mut attributes;
+        libc::syscall(
+            libc::SYS_sched_getattr,
+            this_thread,
+            attributes,
+            size,
+            no_flags,
+        )
+    };
+    attributes.sched_runtime = NANOSECONDS;
+    // SAFETY: the kernel reads the structure, whose first field says how long it is.
+    let written = unsafe {
+        let attributes = &raw const attributes;
+        libc::syscall(libc::SYS_sched_setattr, this_thread, attributes, no_flags)
+    };
+    if read == 0 && written == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}

@@ -126,6 +126,7 @@ fn an_address_that_is_not_here_is_told_from_a_port_that_is_taken() {
 #[test]
 fn a_wait_ends_after_its_time_and_not_before() {
     sharpen_timers().expect("sharpened");
+    shorten_slices().expect("shortened");
     let (receiver, _) = receiver(BOTH[0]);
     for micros in [0, 300, 2_500] {
         let time = Duration::from_micros(micros);
