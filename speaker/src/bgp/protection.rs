@@ -8,6 +8,10 @@ use tokio::time::Instant;
 /// seconds after BGP.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long BFD may be away without a failure before that is told: FRR begins it anew once BGP is
+/// established.
+const ABSENCE: Duration = Duration::from_secs(5);
+
 /// What people know of a session's protection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Protection {
@@ -17,6 +21,8 @@ pub(super) enum Protection {
     /// Nothing is said before then.
     Awaited(Instant),
     Protected,
+    /// It is away, and nothing is said before then.
+    Wavering(Instant),
     Unprotected,
 }
 
@@ -36,7 +42,7 @@ impl Protection {
     pub(super) fn follow(&mut self, asked: bool, is_up: bool, now: Instant) -> Option<News> {
         let (next, news) = match (*self, is_up) {
             _ if !asked => (Self::Unasked, None),
-            (Self::Protected, true) => (Self::Protected, None),
+            (Self::Protected | Self::Wavering(_), true) => (Self::Protected, None),
             (Self::Unasked | Self::Awaited(_) | Self::Unprotected, true) => {
                 (Self::Protected, Some(News::Protected))
             }
@@ -44,8 +50,9 @@ impl Protection {
             (Self::Awaited(until), false) if until <= now => {
                 (Self::Unprotected, Some(News::Missing))
             }
-            (Self::Protected, false) => (Self::Unprotected, Some(News::Lost)),
-            (Self::Awaited(_) | Self::Unprotected, false) => (*self, None),
+            (Self::Protected, false) => (Self::Wavering(now + ABSENCE), None),
+            (Self::Wavering(until), false) if until <= now => (Self::Unprotected, Some(News::Lost)),
+            (Self::Awaited(_) | Self::Wavering(_) | Self::Unprotected, false) => (*self, None),
         };
         *self = next;
         news
@@ -53,7 +60,7 @@ impl Protection {
 
     pub(super) fn deadline(self) -> Option<Instant> {
         match self {
-            Self::Awaited(until) => Some(until),
+            Self::Awaited(until) | Self::Wavering(until) => Some(until),
             Self::Unasked | Self::Protected | Self::Unprotected => None,
         }
     }
@@ -77,7 +84,10 @@ mod tests {
         assert_eq!(follow(true, false, 60), None);
         assert_eq!(follow(true, true, 61), Some(News::Protected));
         assert_eq!(follow(true, true, 62), None);
-        assert_eq!(follow(true, false, 63), Some(News::Lost));
+        assert_eq!(follow(true, false, 63), None);
+        assert_eq!(follow(true, true, 65), None);
+        assert_eq!(follow(true, false, 66), None);
+        assert_eq!(follow(true, false, 71), Some(News::Lost));
         assert_eq!(follow(true, false, 99), None);
         assert_eq!(follow(false, false, 99), None);
         assert_eq!(follow(true, true, 100), Some(News::Protected));
