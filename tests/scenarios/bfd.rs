@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use lab::kernel::Changes;
 use lab::peer::{Bfd, Distance, Program, Router};
 use lab::runner::Scenario;
-use lab::{Lab, Topology, eventually};
+use lab::{Lab, Part, Topology, eventually};
 use serde_json::{Value, json};
 
 use crate::peering::{NODES, Over, Peering, SESSION, expect_hops, pool};
@@ -202,10 +202,19 @@ fn agreed(lab: &mut Lab) -> Result<()> {
     Ok(())
 }
 
-/// Waits until a router shows the interval and three times that as the detection time, and each node
-/// the latter.
+/// Waits until a router shows the interval, and both sides three times that as the detection time.
 pub(crate) fn shows(lab: &Lab, router: &dyn Router, peering: &Peering, ms: u64) -> Result<()> {
-    let (interval, detection) = (Duration::from_millis(ms), Duration::from_millis(3 * ms));
+    detects(lab, router, peering, ms)?;
+    for (node, session) in router.bfd_sessions()? {
+        let right = session.interval == Duration::from_millis(ms);
+        ensure!(right, "with {node} the router has {session:?}");
+    }
+    Ok(())
+}
+
+/// Waits until both sides show three times the interval as the detection time.
+pub(crate) fn detects(lab: &Lab, router: &dyn Router, peering: &Peering, ms: u64) -> Result<()> {
+    let detection = Duration::from_millis(3 * ms);
     for number in 1..=lab.topology().nodes {
         let node: IpAddr = peering.node(number);
         eventually(
@@ -214,11 +223,10 @@ pub(crate) fn shows(lab: &Lab, router: &dyn Router, peering: &Peering, ms: u64) 
             || {
                 let sessions = router.bfd_sessions()?;
                 let shown = sessions.get(&node).context("it has no session")?;
-                let agreed = (shown.interval, shown.detection_time) == (interval, detection);
-                ensure!(agreed && shown.is_up(), "the router shows {shown:?}");
-                let ours = session(lab, &format!("n{number}"), &peering.name)?;
-                let same = ours["bfd"]["detectionTime"] == format!("{detection:?}");
-                ensure!(same, "the node shows {ours}");
+                let agreed = shown.detection_time == detection && shown.is_up();
+                ensure!(agreed, "the router shows {shown:?}");
+                let ours = detection_time(lab, &format!("n{number}"), &peering.name)?;
+                ensure!(ours == detection, "the node waits for {ours:?}");
                 Ok(())
             },
         )?;
@@ -241,6 +249,16 @@ fn far(lab: &mut Lab) -> Result<()> {
         peering.delete(lab)?;
     }
     Ok(())
+}
+
+/// How long a node waits for a peer. SpeakerStatus says so as well, but not at once.
+fn detection_time(lab: &Lab, node: &str, peer: &str) -> Result<Duration> {
+    let line = format!("seamark_bfd_detection_time_seconds{{peer=\"{peer}\"}} ");
+    let metrics = lab.metrics(&Part::speaker(node))?;
+    let mut lines = metrics.lines();
+    let value = lines.find_map(|shown| shown.strip_prefix(&line));
+    let seconds: f64 = value.context("it watches nothing")?.parse()?;
+    Ok(Duration::try_from_secs_f64(seconds)?)
 }
 
 fn silence(lab: &mut Lab) -> Result<()> {

@@ -61,8 +61,9 @@ fn occupy(lab: &Lab) -> Result<Process> {
 fn prefer(host: &Host, program: &str) -> Result<()> {
     let pids = host.run(&["ip", "netns", "pids", &host.namespace()])?;
     for pid in pids.split_whitespace() {
-        let name = std::fs::read_to_string(format!("/proc/{pid}/comm"))?;
-        if name.trim() == program {
+        // One that has ended meanwhile is not the one.
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+        if name.is_ok_and(|name| name.trim() == program) {
             host.run(&["chrt", "-f", "-p", REAL_TIME, pid])?;
         }
     }
