@@ -90,7 +90,9 @@ pub(crate) fn router(
 fn watching(lab: &Lab, peering: &Peering, bfd: Option<Bfd>) -> Result<lab::peer::Config> {
     let nodes = 1..=lab.topology().nodes;
     let peers = nodes.map(|number| {
-        let peer = peering.peer(peering.node(number));
+        // BIRD watches over several hops only from an address that it is given.
+        let source = peering.over.of(lab::address::router(peering.router));
+        let peer = peering.peer(peering.node(number)).source(source);
         match bfd {
             Some(bfd) => peer.bfd(bfd),
             None => peer,
@@ -234,14 +236,20 @@ pub(crate) fn detects(lab: &Lab, router: &dyn Router, peering: &Peering, ms: u64
     Ok(())
 }
 
-/// RFC 5883: port 4784, and nothing at 3784.
+/// RFC 5883: port 4784, and nothing at 3784. BIRD sends with a hop limit of 64 then, which the default
+/// of `minimumTtl` does not let in.
 fn far(lab: &mut Lab) -> Result<()> {
     for (over, program) in [(Over::Ipv4, Program::Frr), (Over::Ipv6, Program::Bird)] {
         let peering = Peering {
             distance: Distance::Multihop(2),
             ..Peering::over(over)
         };
-        let router = begin(lab, program, &peering, 50)?;
+        let router = self::router(lab, program, &peering, Some(Bfd::new(50, 3)))?;
+        pool(lab)?;
+        profile(lab, 50, &json!({ "minimumTtl": 64 }))?;
+        watched(lab, &peering, &json!({}))?;
+        start(lab)?;
+        up(lab, &*router, &peering)?;
         shows(lab, &*router, &peering, 50)?;
         let ports = lab.node("n1").run(&["ss", "-Hlun"])?;
         let has = |port: &str| ports.contains(port);
