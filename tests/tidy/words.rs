@@ -41,6 +41,10 @@ const WAITS: &[(&str, &str)] = &[
         "tests/src/bin/bench/bgp/router.rs",
         "samples at a steady pace",
     ),
+    (
+        "tests/src/bin/bench/bfd/ground.rs",
+        "spans that a figure is about",
+    ),
 ];
 
 #[test]

@@ -19,7 +19,7 @@ pub(super) struct Origin<'a> {
 
 /// The session to which a connection belongs: that of the peer that has this very address and is
 /// to connect to us, or else that of a neighbour in the longest range around it. `None` for
-/// strangers, whose connections are closed unread.
+/// strangers and for peers that we connect to, whose connections are closed unread.
 ///
 /// A link-local address belongs to a peer on its interface and to no range: without its link it
 /// says nothing about who it is.
@@ -30,9 +30,13 @@ pub(super) fn whose(wanted: &BTreeMap<PeerName, Desired>, from: Origin<'_>) -> O
             .iter()
             .filter(move |(_, desired)| desired.settings.vrf.as_deref() == device)
     };
-    let mut here_itself = here().filter(|(_, desired)| desired.settings.passive);
-    if let Some((peer, _)) = here_itself.find(|(_, desired)| desired.is_at(from.address)) {
+    let named = || here().filter(|(_, desired)| desired.is_at(from.address));
+    if let Some((peer, _)) = named().find(|(_, desired)| desired.settings.passive) {
         return Some(SessionName::from(peer.clone()));
+    }
+    // Whom we connect to ourselves is no neighbour of a range besides.
+    if named().next().is_some() {
+        return None;
     }
     let address = from.address.ip().to_canonical();
     let around = here().filter(|(_, desired)| desired.holds(address));

@@ -60,11 +60,13 @@ fn whoever_connects_is_the_peer_of_that_address_or_else_in_the_longest_range() {
 }
 
 #[test]
-fn a_peer_that_we_dial_may_not_connect() {
+fn a_peer_that_we_dial_may_not_connect_nor_be_one_of_a_range_besides() {
     let mut dialled = waiting_for("10.99.0.1");
     dialled.settings.passive = false;
-    let wanted = wanted([("tor-1", dialled)]);
+    let wanted = wanted([("tor-1", dialled), ("rack", range("10.99.0.0", 24))]);
     assert_eq!(whose(&wanted, from("10.99.0.1:40000")), None);
+    let other = neighbor("rack", "10.99.0.2");
+    assert_eq!(whose(&wanted, from("10.99.0.2:40000")), other);
 }
 
 /// The same address may be on every link.

@@ -1,11 +1,11 @@
 //! BGP with BFD: a node dies and a client hardly notices; speakers restart and nobody does.
 
 use std::net::IpAddr;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use lab::address::node;
+use lab::eventually::throughout;
 use lab::kernel::Changes;
 use lab::peer::{Bfd, Frr, Router, guide};
 use lab::{Lab, Part, Prober, eventually, kernel};
@@ -104,7 +104,7 @@ fn death(lab: &Lab, vip: IpAddr) -> Result<()> {
         prober.answering().context("nobody answers")
     })?;
     let node = lab.node(lab.pod(&pod)?.node());
-    thread::sleep(Duration::from_millis(300));
+    pass(Duration::from_millis(300))?;
     let died = Instant::now();
     node.isolate()?;
     let other = eventually(SOON, "another node's pod answers", || {
@@ -139,11 +139,11 @@ fn restart(lab: &mut Lab, router: &Frr, vips: &[IpAddr]) -> Result<()> {
     for part in &speakers {
         lab.stop(part)?;
     }
-    thread::sleep(AWAY);
+    pass(AWAY)?;
     speakers.iter().try_for_each(|part| lab.restart(part))?;
     speakers.iter().try_for_each(|part| lab.wait_ready(part))?;
     protected(lab, router, vips)?;
-    thread::sleep(AWAY);
+    pass(AWAY)?;
     for (vip, prober) in vips.iter().zip(probers) {
         let report = prober.stop()?;
         say(&format!(
@@ -157,4 +157,9 @@ fn restart(lab: &mut Lab, router: &Frr, vips: &[IpAddr]) -> Result<()> {
     let change = changes.wait(Instant::now(), |change| vips.contains(&change.address));
     ensure!(change.is_err(), "the router's kernel saw {change:?}");
     say("r1$ ip monitor route\n(nothing: its kernel never noticed)\n")
+}
+
+/// Lets some time go by in which the client asks.
+fn pass(span: Duration) -> Result<()> {
+    throughout(span, "the client asks", || Ok(()))
 }

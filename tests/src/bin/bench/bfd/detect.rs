@@ -4,7 +4,6 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
-use std::thread;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, ensure};
@@ -15,7 +14,7 @@ use lab::steps::step;
 use lab::{Lab, Part, eventually};
 
 use super::ground::{
-    self, OUR_AS, ROUTER_AS, config, protected, set_profile, settle, start_router,
+    self, OUR_AS, ROUTER_AS, config, protected, rest, set_profile, settle, start_router,
 };
 use crate::report::Target::{AtMost, Stated};
 use crate::report::{Figure, Report};
@@ -96,10 +95,10 @@ fn silences(lab: &Lab, all_up: &dyn Fn(&Lab) -> Result<()>) -> Result<Vec<Durati
             .map(|host| Capture::start(host, "eth0", BFD))
             .collect::<Result<_>>()?;
         // Some packets of each side are seen before it.
-        thread::sleep(SILENT);
+        rest(SILENT);
         let since = SystemTime::now();
         lab.host("r1").isolate()?;
-        thread::sleep(SILENT);
+        rest(SILENT);
         lab.host("r1").rejoin()?;
         for (number, capture) in (1..).zip(captures) {
             times.extend(noticed(number, since, &capture.finish()?)?);

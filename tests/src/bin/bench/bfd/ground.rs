@@ -128,7 +128,12 @@ pub(super) fn protected(lab: &Lab, router: &dyn Router, interval_ms: u64) -> Res
 
 /// Lets what follows a change end: some programs set BFD up anew seconds after BGP.
 pub(super) fn settle() {
-    thread::sleep(Duration::from_secs(3));
+    rest(Duration::from_secs(3));
+}
+
+/// Lets a span pass in which something is measured.
+pub(super) fn rest(span: Duration) {
+    thread::sleep(span);
 }
 
 /// The address of the Service in a family.

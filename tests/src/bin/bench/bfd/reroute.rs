@@ -1,7 +1,6 @@
 //! A node dies silently: how long a client behind the router waits until another node's pod answers.
 //! It asks every millisecond, and begins to wait with the first question that finds nobody.
 
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, ensure};
@@ -12,7 +11,7 @@ use lab::peer::{Bfd, Program};
 use lab::prober::Prober;
 use lab::steps::step;
 
-use super::ground::{self, node_of, protected, settle, start_router, vip};
+use super::ground::{self, node_of, protected, rest, settle, start_router, vip};
 use crate::report::Target::{AtMost, Stated};
 use crate::report::{Figure, Report};
 use crate::services::PATIENCE;
@@ -54,7 +53,7 @@ pub(crate) fn measure(lab: &mut Lab, report: &mut Report) -> Result<()> {
 fn die(lab: &Lab, is_v4: bool) -> Result<(Duration, Duration)> {
     let address = vip(is_v4)?;
     let prober = Prober::udp(&lab.client_host(), address, EVERY)?;
-    thread::sleep(BEFORE);
+    rest(BEFORE);
     let serving = prober.answering().context("nobody answers")?;
     let node = lab.node(&node_of(&serving)?);
     let capture = Capture::start(&lab.host("r1"), "eth0", BFD)?;
@@ -62,7 +61,7 @@ fn die(lab: &Lab, is_v4: bool) -> Result<(Duration, Duration)> {
     let clocks = (SystemTime::now(), Instant::now());
     node.isolate()?;
     let changed = changes.wait(clocks.1 + PATIENCE, |change| change.address == address);
-    thread::sleep(AFTER);
+    rest(AFTER);
     node.rejoin()?;
     let (changed, report) = (changed?, prober.stop()?);
     let packets = bfd::packets(&capture.finish()?)?;

@@ -1,7 +1,6 @@
 //! What a client behind the router loses when speakers restart, crash, or their node is drained: it
 //! sends a datagram every millisecond in each family, and counts those that nobody answers.
 
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -10,7 +9,7 @@ use lab::prober::Prober;
 use lab::steps::step;
 use lab::{Lab, Part, eventually, kernel};
 
-use super::ground::{self, VIPS, node_of, protected, settle, start_router, vip};
+use super::ground::{self, VIPS, node_of, protected, rest, settle, start_router, vip};
 use crate::report::Target::Exactly;
 use crate::report::{Figure, Report};
 use crate::services::PATIENCE;
@@ -72,7 +71,7 @@ fn count(lab: &mut Lab, router: &dyn Router, event: Event) -> Result<f64> {
         });
         let [v4, v6] = probers;
         let (v4, v6) = (v4?, v6?);
-        thread::sleep(Duration::from_millis(300));
+        rest(Duration::from_millis(300));
         let serving = [v4.answering(), v6.answering()];
         let [Some(one), Some(other)] = &serving else {
             anyhow::bail!("nobody answers: {serving:?}");
@@ -80,7 +79,7 @@ fn count(lab: &mut Lab, router: &dyn Router, event: Event) -> Result<f64> {
         let (one, other) = (node_of(one)?, node_of(other)?);
         event(lab, router, [&one, &other])?;
         protected(lab, router, INTERVAL_MS)?;
-        thread::sleep(Duration::from_millis(500));
+        rest(Duration::from_millis(500));
         for report in [v4.stop()?, v6.stop()?] {
             lost += report.unanswered();
         }
@@ -98,7 +97,7 @@ fn restart(lab: &mut Lab, _: &dyn Router, _: [&str; 2]) -> Result<()> {
     for part in &speakers {
         lab.stop(part)?;
     }
-    thread::sleep(AWAY);
+    rest(AWAY);
     speakers.iter().try_for_each(|part| lab.restart(part))
 }
 
@@ -107,7 +106,7 @@ fn crash(lab: &mut Lab, _: &dyn Router, _: [&str; 2]) -> Result<()> {
     for part in &speakers {
         lab.kill(part)?;
     }
-    thread::sleep(AWAY);
+    rest(AWAY);
     speakers.iter().try_for_each(|part| lab.restart(part))
 }
 
@@ -123,7 +122,7 @@ fn drain(lab: &mut Lab, router: &dyn Router, [node, _]: [&str; 2]) -> Result<()>
         Ok(())
     })?;
     // Past the withdrawal too, which comes when the router has had its time.
-    thread::sleep(Duration::from_secs(8));
+    rest(Duration::from_secs(8));
     lab.set_node_label(node, EXCLUDE, None)
         .context("taking the label away")
 }
