@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 use lab::capture::{BGP, Capture, select};
 use lab::eventually::throughout;
+use lab::kernel::{Change, Changes};
 use lab::peer::{Program, Router};
 use lab::prober::Ask;
 use lab::runner::Scenario;
@@ -69,17 +70,36 @@ fn served(lab: &mut Lab, program: Program) -> Result<(Box<dyn Router>, Vips)> {
     Ok((router, shown))
 }
 
-/// The flows of both families.
-fn clients(lab: &Lab, vips: Vips) -> Result<Vec<Prober>> {
-    let client = lab.client_host();
-    let flows = vips.into_iter().flat_map(|vip| [vip; FLOWS]);
-    flows
-        .map(|vip: IpAddr| Prober::start(&client, vip, Ask::Udp(UDP), EVERY))
-        .collect()
+/// Who asks while nodes come and go.
+struct Clients {
+    vips: Vips,
+    flows: Vec<Prober>,
+    routes: Changes,
 }
 
-fn expect_nothing_lost(clients: Vec<Prober>, what: &str) -> Result<()> {
-    for client in clients {
+/// The flows of both families, and an eye on the router that they go through.
+fn clients(lab: &Lab, router: &dyn Router, vips: Vips) -> Result<Clients> {
+    let routes = Changes::of(router.host())?;
+    let client = lab.client_host();
+    let flows = vips.into_iter().flat_map(|vip| [vip; FLOWS]);
+    let flows = flows
+        .map(|vip: IpAddr| Prober::start(&client, vip, Ask::Udp(UDP), EVERY))
+        .collect::<Result<_>>()?;
+    Ok(Clients {
+        vips,
+        flows,
+        routes,
+    })
+}
+
+/// Nothing was lost, and nothing could have been: the router had a way at any moment. A router that
+/// takes a route away to put another in its place loses what arrives between the two, which is some
+/// microseconds, and so rarely that the flows alone would not show it.
+fn expect_nothing_lost(clients: Clients, what: &str) -> Result<()> {
+    let seen = clients.routes.seen();
+    let gone = |change: &&Change| !change.is_there && clients.vips.contains(&change.address);
+    let gone: Vec<&Change> = seen.iter().filter(gone).collect();
+    for client in clients.flows {
         let report = client.stop()?;
         let lost = report.unanswered();
         note(&format!("{what}: {} asked, {lost} lost", report.sent))?;
@@ -90,6 +110,7 @@ fn expect_nothing_lost(clients: Vec<Prober>, what: &str) -> Result<()> {
             report.sent
         );
     }
+    ensure!(gone.is_empty(), "{what}: the router had no way: {gone:?}");
     Ok(())
 }
 
@@ -159,7 +180,7 @@ fn labelled(lab: &mut Lab) -> Result<()> {
     for program in [Program::Frr, Program::Bird] {
         let (router, shown) = served(lab, program)?;
         let peer = Peering::default().node(2);
-        let clients = clients(lab, shown)?;
+        let clients = clients(lab, &*router, shown)?;
         let capture = Capture::start(router.host(), "eth0", BGP)?;
         let begun = Instant::now();
         lab.set_node_label("n2", EXCLUDE, Some(""))?;
@@ -194,7 +215,7 @@ fn labelled(lab: &mut Lab) -> Result<()> {
 fn cordoned(lab: &mut Lab) -> Result<()> {
     let (router, shown) = served(lab, Program::Frr)?;
     let peer = Peering::default().node(2);
-    let clients = clients(lab, shown)?;
+    let clients = clients(lab, &*router, shown)?;
     lab.kubectl(&["cordon", "n2"])?;
     throughout(Duration::from_secs(2), "cordon alone means nothing", || {
         let mut shown = shown.into_iter();
@@ -218,7 +239,7 @@ fn cordoned(lab: &mut Lab) -> Result<()> {
 
 fn going(lab: &mut Lab) -> Result<()> {
     let (router, shown) = served(lab, Program::Frr)?;
-    let clients = clients(lab, shown)?;
+    let clients = clients(lab, &*router, shown)?;
     let begun = Instant::now();
     shut_down(lab, "n2")?;
     expect_led_away(lab, &*router, shown, "n2")?;

@@ -101,8 +101,10 @@ impl Frr {
         instance.write("vtysh.conf", "service integrated-vtysh-config\n")?;
         // Root is no member of the group to which the daemons give their sockets.
         instance.give_to(USER)?;
-        // A big netlink buffer, as Debian's own units ask for.
-        let mut zebra = vec!["-s", "90000000"];
+        // A big netlink buffer, as Debian's own units ask for. And an IPv6 route with other next
+        // hops is replaced, where this version would delete it and add another: what comes between
+        // the two has no way.
+        let mut zebra = vec!["-s", "90000000", "--v6-rr-semantics"];
         if self.config.graceful_restart == GracefulRestart::Full {
             // For so many seconds it leaves what the zebra before had told the kernel.
             zebra.extend(["-K", "30"]);
