@@ -9,7 +9,7 @@ use lab::capture::{BGP, Capture, select};
 use lab::eventually::throughout;
 use lab::kernel::{Change, Changes};
 use lab::peer::{GracefulRestart, Program, Router};
-use lab::prober::Ask;
+use lab::prober::{Ask, Gap};
 use lab::runner::Scenario;
 use lab::steps::{note, step};
 use lab::{Lab, Part, Prober, eventually};
@@ -76,10 +76,10 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 }
 
 /// A router that does that about restarts, and Service `web` told by all nodes.
-struct Stand {
-    router: Box<dyn Router>,
-    peering: Peering,
-    shown: Vips,
+pub(crate) struct Stand {
+    pub(crate) router: Box<dyn Router>,
+    pub(crate) peering: Peering,
+    pub(crate) shown: Vips,
 }
 
 impl Stand {
@@ -99,6 +99,11 @@ impl Stand {
         let config = peering.config(lab)?.graceful_restart(what);
         let router = program.start(&peering.host(lab), &config)?;
         peering.apply(lab)?;
+        Self::of(lab, router, peering)
+    }
+
+    /// With a router that runs, and a BGPPeer that is there.
+    pub(crate) fn of(lab: &Lab, router: Box<dyn Router>, peering: Peering) -> Result<Self> {
         peering.wait(lab, &*router)?;
         let shown = vips(lab, "web")?;
         hops(lab, router.host(), shown, &NODES)?;
@@ -110,17 +115,17 @@ impl Stand {
     }
 
     /// Each session stands again.
-    fn wait_again(&self, lab: &Lab) -> Result<()> {
+    pub(crate) fn wait_again(&self, lab: &Lab) -> Result<()> {
         self.peering.wait(lab, &*self.router).map(drop)
     }
 
-    fn end(self, lab: &Lab) -> Result<()> {
+    pub(crate) fn end(self, lab: &Lab) -> Result<()> {
         self.peering.delete(lab)
     }
 }
 
 /// Service `web`, by TCP and UDP.
-fn service(lab: &Lab) -> Result<()> {
+pub(crate) fn service(lab: &Lab) -> Result<()> {
     let ports = json!([
         { "name": "http", "port": 80, "targetPort": 8080 },
         { "name": "udp", "protocol": "UDP", "port": UDP, "targetPort": 8080 },
@@ -129,14 +134,14 @@ fn service(lab: &Lab) -> Result<()> {
 }
 
 /// A client of each family that never stops asking, and what the router's kernel does meanwhile.
-struct Watch {
+pub(crate) struct Watch {
     clients: Vec<Prober>,
     changes: Changes,
     vips: Vips,
 }
 
 impl Watch {
-    fn begin(lab: &Lab, stand: &Stand) -> Result<Self> {
+    pub(crate) fn begin(lab: &Lab, stand: &Stand) -> Result<Self> {
         let client = lab.client_host();
         // It is served before it counts.
         for vip in stand.shown {
@@ -165,41 +170,64 @@ impl Watch {
     }
 
     /// Nothing was noticed, by the kernel or by anybody who asked.
-    fn expect_nothing(self, what: &str) -> Result<()> {
-        throughout(AFTERWARDS, "nothing stale goes", || Ok(()))?;
-        let changed = self.changed();
+    pub(crate) fn expect_nothing(self, what: &str) -> Result<()> {
+        let noticed = self.end(what)?;
+        let (changed, lost) = (&noticed.changed, noticed.lost);
         ensure!(changed.is_empty(), "{what}: the kernel saw {changed:?}");
+        ensure!(lost == 0, "{what}: {lost} lost: {:?}", noticed.gaps);
+        Ok(())
+    }
+
+    /// What was noticed, and noted.
+    pub(crate) fn end(self, what: &str) -> Result<Noticed> {
+        throughout(AFTERWARDS, "nothing stale goes", || Ok(()))?;
+        let mut noticed = Noticed {
+            changed: self.changed(),
+            lost: 0,
+            gaps: Vec::new(),
+        };
+        let changes = noticed.changed.len();
         for client in self.clients {
             let report = client.stop()?;
             let lost = report.unanswered();
-            note(&format!("{what}: {} asked, {lost} lost", report.sent))?;
-            let gaps = report.gaps(EVERY * 20);
-            ensure!(
-                lost == 0,
-                "{what}: {lost} of {} were lost: {gaps:?}",
-                report.sent
-            );
+            let sent = report.sent;
+            note(&format!(
+                "{what}: {sent} asked, {lost} lost, {changes} changes"
+            ))?;
+            noticed.lost += lost;
+            noticed.gaps.extend(report.gaps(EVERY * 20));
         }
-        Ok(())
+        Ok(noticed)
     }
 }
 
-fn speakers() -> [Part; 3] {
+/// What the kernel and clients have noticed.
+pub(crate) struct Noticed {
+    pub(crate) changed: Vec<Change>,
+    /// Questions without an answer.
+    pub(crate) lost: usize,
+    gaps: Vec<Gap>,
+}
+
+pub(crate) fn speakers() -> [Part; 3] {
     NODES.map(Part::speaker)
 }
 
-/// All speakers are away for that long; the sessions stand anew when it returns.
-fn away(
+/// Each speaker is away for that long; the sessions stand anew when it returns.
+pub(crate) fn away(
     lab: &mut Lab,
     stand: &Stand,
     time: Duration,
     end: fn(&mut Lab, &Part) -> Result<()>,
 ) -> Result<()> {
+    let mut gone = Vec::new();
     for part in speakers() {
         end(lab, &part)?;
+        gone.push((part, Instant::now()));
     }
-    throughout(time, "the speakers are away", || Ok(()))?;
-    for part in speakers() {
+    for (part, since) in gone {
+        let left = time.saturating_sub(since.elapsed());
+        throughout(left, "the speaker is away", || Ok(()))?;
         lab.restart(&part)?;
     }
     for part in speakers() {

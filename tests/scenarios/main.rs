@@ -22,6 +22,7 @@ mod bgp_local;
 mod bgp_malformed;
 mod bgp_objects;
 mod bgp_restart;
+mod bgp_restart_bfd;
 mod bgp_routers;
 mod bgp_routes;
 mod bgp_sessions;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         bgp_malformed::scenarios(),
         bgp_objects::scenarios(),
         bgp_restart::scenarios(),
+        bgp_restart_bfd::scenarios(),
         bgp_routers::scenarios(),
         bgp_routes::scenarios(),
         bgp_sessions::scenarios(),
