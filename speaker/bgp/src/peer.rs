@@ -189,7 +189,7 @@ impl Peer {
         });
         let attempt = self.attempt.map(|attempt| attempt.deadline);
         let connections = self.connections.iter().map(Connection::deadline);
-        let hold = self.watch.deadline().filter(|_| self.is_held());
+        let hold = self.watch.deadline().filter(|_| self.holds_dial());
         let drain = self.draining.as_ref().and_then(Draining::deadline);
         let others = [wait, attempt, hold, drain];
         connections.chain(others).flatten().min()
@@ -306,7 +306,7 @@ impl Peer {
             self.note(why, now);
             return;
         }
-        if self.is_held() {
+        if self.holds_dial() {
             self.hold(now);
         } else if self.config.mode.dials() {
             let id = ConnectionId::Dialed(self.next_dial);

@@ -11,6 +11,10 @@
 //!   Up         │ no
 //! ```
 //!
+//! Whoever waited for BFD dials no sooner than a moment after it is Up: the far side may wait for it
+//! as well, and FRR takes its own attempt that fails just then for the end of the session that ours
+//! has become.
+//!
 //! A connection that is held says nothing and hears nothing: what comes waits in its framer. A path
 //! that is Down and comes Up ends nothing, however often; only [`Input::PathFailed`](crate::Input)
 //! does, and only of sessions that are established then.
@@ -27,6 +31,9 @@ const REPLACING: Duration = Duration::from_secs(2);
 
 /// How long at most until it is known whether there is a session to go on with.
 const LISTENING: Duration = Duration::from_secs(5);
+
+/// How long a far side whose BFD came up along with ours has to dial, and to be refused.
+const FIRST: Duration = Duration::from_millis(250);
 
 /// How long a strict session waits before that is a failure, which is told.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -66,6 +73,8 @@ pub(super) struct Watch {
     path: Path,
     /// Until when OPEN waits for what is being found out.
     until: Option<Instant>,
+    /// Until when the far side may dial first.
+    first: Option<Instant>,
     /// When a strict session has waited for long enough to say so.
     patience: Option<Instant>,
     /// Whether something was held back.
@@ -77,6 +86,7 @@ impl Default for Watch {
         Self {
             path: Path::Listening,
             until: None,
+            first: None,
             patience: None,
             held: false,
         }
@@ -85,7 +95,8 @@ impl Default for Watch {
 
 impl Watch {
     pub(super) fn deadline(&self) -> Option<Instant> {
-        [self.until, self.patience].into_iter().flatten().min()
+        let waits = [self.until, self.first, self.patience];
+        waits.into_iter().flatten().min()
     }
 }
 
@@ -100,7 +111,10 @@ impl Peer {
 
     pub(super) fn path_is(&mut self, path: Path, now: Instant) {
         if self.watch.path != path {
-            self.watch.path = path;
+            let protected = self.config.protection != Protection::None;
+            let before = std::mem::replace(&mut self.watch.path, path);
+            let came_up = path == Path::Up && matches!(before, Path::Replacing | Path::Down);
+            self.watch.first = (protected && came_up).then_some(now + FIRST);
             self.watch.until = match path {
                 Path::Listening => Some(now + LISTENING),
                 Path::Replacing => Some(now + REPLACING),
@@ -134,9 +148,18 @@ impl Peer {
         }
     }
 
+    /// Whether we are not to dial yet, nor to go on with what we dialled.
+    pub(super) fn holds_dial(&self) -> bool {
+        self.is_held() || self.watch.first.is_some()
+    }
+
     /// Whether the connection waits with its OPEN.
     pub(super) fn is_silent(&self, connection: &Connection) -> bool {
-        self.is_held() && connection.state() == State::OpenSent
+        let held = match connection.id {
+            ConnectionId::Dialed(_) => self.holds_dial(),
+            ConnectionId::Accepted(_) => self.is_held(),
+        };
+        held && connection.state() == State::OpenSent
     }
 
     /// Whether what came on the connection waits there. There can be an OPEN, and no more than that
@@ -172,6 +195,9 @@ impl Peer {
         if is_due(self.watch.until) {
             self.watch.until = None;
         }
+        if is_due(self.watch.first) {
+            self.watch.first = None;
+        }
         if !self.is_held() {
             self.watch.patience = None;
             if std::mem::take(&mut self.watch.held) {
@@ -188,7 +214,10 @@ impl Peer {
         for id in ids {
             self.receive(id, &[], now);
         }
-        if self.is_wanted() && self.connections.is_empty() && self.attempt.is_none() {
+        if self.holds_dial() {
+            // There is another time when that is over.
+            self.watch.held = true;
+        } else if self.is_wanted() && self.connections.is_empty() && self.attempt.is_none() {
             self.begin(Why::PathUp, now);
         }
     }

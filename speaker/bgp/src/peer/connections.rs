@@ -91,7 +91,7 @@ impl Peer {
         let initial = self.initial;
         let connection = Connection::open(id, local, remote, &self.config, initial, now);
         self.connections.push(connection);
-        if self.is_held() {
+        if self.holds_dial() {
             self.hold(now);
         }
         self.note(Why::Connected, now);

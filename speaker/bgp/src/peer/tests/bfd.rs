@@ -1,5 +1,7 @@
 //! What BFD does to sessions, state by state.
 
+use std::time::Duration;
+
 use super::{ACCEPTED, Bench, DIALED, open};
 use crate::fixtures::{config, s};
 use crate::wire::{Error, Message};
@@ -143,8 +145,40 @@ fn a_session_that_replaces_another_is_up_before_open() {
     bench.pass(s(1));
     assert_eq!(bench.dialled(), None);
     bench.tell(Input::Path(Path::Up));
+    bench.pass(s(1));
     assert!(bench.dialled().is_some());
     assert_eq!(bench.whys(), [&Why::PathUp]);
+}
+
+/// FRR dials as BFD comes up, is refused, and ends whatever session has come to stand by then.
+#[test]
+fn a_peer_whose_bfd_comes_up_with_ours_dials_first() {
+    let short = Duration::from_millis(100);
+    for (protection, before) in [
+        (Protection::Bfd, Path::Replacing),
+        (Protection::StrictBfd, Path::Down),
+    ] {
+        let waiting = || {
+            let mut bench = started(protection);
+            bench.tell(Input::Path(before));
+            bench.tell(Input::Path(Path::Up));
+            bench.pass(short);
+            assert_eq!(bench.dialled(), None, "{protection:?}");
+            bench
+        };
+        let mut bench = waiting();
+        assert!(bench.wait() <= short * 2);
+        assert!(bench.dialled().is_some());
+        let mut bench = waiting();
+        bench.accepted(ACCEPTED);
+        assert_eq!(bench.said(ACCEPTED).len(), 1);
+        bench.pass(s(1));
+        assert_eq!(bench.dialled(), None);
+    }
+    // One that is adopted was up there all the time.
+    let mut bench = started(Protection::Bfd);
+    bench.tell(Input::Path(Path::Up));
+    assert!(bench.dialled().is_some());
 }
 
 #[test]
@@ -167,6 +201,7 @@ fn a_strict_session_that_waits_for_long_says_so_and_goes_on_waiting() {
     let error = bench.peer.status().last_error.unwrap().to_string();
     assert!(error.contains("bfdStrict"), "{error}");
     bench.tell(Input::Path(Path::Up));
+    bench.pass(s(1));
     assert!(bench.dialled().is_some());
     assert!(!bench.peer.status().waits_for_bfd);
 }
@@ -207,6 +242,7 @@ fn an_attempt_that_succeeds_while_bfd_is_down_waits_with_its_open() {
     bench.connected(DIALED);
     assert_eq!(bench.said(DIALED), []);
     bench.tell(Input::Path(Path::Up));
+    bench.pass(s(1));
     assert_eq!(bench.said(DIALED).len(), 1);
 }
 
