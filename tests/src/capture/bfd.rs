@@ -103,6 +103,16 @@ pub fn silences(packets: &[Packet]) -> Vec<Silence> {
     found
 }
 
+/// The silences that some nodes have to answer for: those of their own, as packets of theirs came
+/// too late, and those that they declared although the far side's came in time. What the far side
+/// declares without reason is its own fault, and what it caused is none of theirs.
+pub fn false_downs(packets: &[Packet], nodes: &[IpAddr], detection: Duration) -> Vec<Silence> {
+    let is_false = |one: &Silence| nodes.contains(&one.of) == (one.length >= detection);
+    let mut all = silences(packets);
+    all.retain(is_false);
+    all
+}
+
 fn parse(line: &str) -> Result<Packet> {
     let fields: Vec<&str> = line.split('\t').collect();
     let [
@@ -177,5 +187,12 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].by, "10.99.0.11".parse::<IpAddr>().unwrap());
         assert_eq!(found[0].length.as_millis(), 31);
+        let [node, router] = [found[0].by, found[0].of];
+        let detection = Duration::from_millis(30);
+        // The router was silent for 31 ms: whoever says so is right.
+        assert_eq!(false_downs(&packets, &[node], detection), []);
+        assert_eq!(false_downs(&packets, &[router], detection), found);
+        let later = Duration::from_millis(40);
+        assert_eq!(false_downs(&packets, &[node], later), found);
     }
 }

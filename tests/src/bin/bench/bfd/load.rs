@@ -53,19 +53,13 @@ pub(crate) fn false_downs(lab: &mut Lab, report: &mut Report) -> Result<()> {
     drop(busy);
     let packets = bfd::packets(&capture.finish()?)?;
     let nodes: Vec<IpAddr> = (1..=lab.topology().nodes).flat_map(node).collect();
-    let is_ours = |address: &IpAddr| nodes.contains(address);
-    let silences = bfd::silences(&packets);
-    // What the router declares after packets of ours that came in time is its own fault, and what
-    // we declare after a real silence of the router is right.
-    let false_downs = silences
-        .iter()
-        .filter(|one| is_ours(&one.of) == (one.length >= DETECTION));
+    let false_downs = bfd::false_downs(&packets, &nodes, DETECTION);
     let own_gap = nodes.iter().map(|node| longest_gap(&packets, *node)).max();
     let own_gap = own_gap.context("no node")?;
     report.record("bfd_longest_own_gap_ms", own_gap.as_secs_f64() * 1e3)?;
     report.record(
         "bfd_false_downs",
-        f64::from(u32::try_from(false_downs.count())?),
+        f64::from(u32::try_from(false_downs.len())?),
     )
 }
 
