@@ -23,6 +23,7 @@ mod bgp_malformed;
 mod bgp_objects;
 mod bgp_restart;
 mod bgp_restart_bfd;
+mod bgp_restart_bfd_death;
 mod bgp_routers;
 mod bgp_routes;
 mod bgp_sessions;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         bgp_objects::scenarios(),
         bgp_restart::scenarios(),
         bgp_restart_bfd::scenarios(),
+        bgp_restart_bfd_death::scenarios(),
         bgp_routers::scenarios(),
         bgp_routes::scenarios(),
         bgp_sessions::scenarios(),
