@@ -22,6 +22,7 @@ use crate::run::Run;
 use crate::seamark::{self, Instance, Part};
 use crate::steps::step;
 use crate::topology::{Topology, node_number};
+use crate::wall_clock::WallClock;
 
 mod proxies;
 mod reset;
@@ -241,6 +242,16 @@ impl Lab {
         let instance = seamark::start_at_boot(&self.cluster, &self.pki, &part, &host, uptime)?;
         self.seamark.insert(part, instance);
         Ok(())
+    }
+
+    /// Start the speaker of a node with a wall clock that can be told to jump.
+    pub fn start_speaker_by_clock(&mut self, node: &str) -> Result<WallClock> {
+        let part = Part::speaker(node);
+        self.seamark.remove(&part);
+        let host = self.host(part.host());
+        let (instance, clock) = seamark::start_by_clock(&self.cluster, &self.pki, &part, &host)?;
+        self.seamark.insert(part, instance);
+        Ok(clock)
     }
 
     /// SIGKILL a process of ours. It is known until it is started again.

@@ -39,6 +39,7 @@ mod shell;
 pub mod steps;
 pub mod tools;
 pub mod topology;
+mod wall_clock;
 
 pub use capture::{Capture, Kind, Packet};
 pub use eventually::eventually;
@@ -50,3 +51,4 @@ pub use process::Process;
 pub use run::enter;
 pub use seamark::Part;
 pub use topology::{ProxyMode, Topology};
+pub use wall_clock::WallClock;

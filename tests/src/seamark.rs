@@ -18,6 +18,7 @@ use crate::host::Host;
 use crate::pki::Pki;
 use crate::process::{Process, Start};
 use crate::run::Stage;
+use crate::wall_clock::WallClock;
 use crate::{address, eventually, http, pods, tools};
 
 /// Where each of our processes serves health and metrics, in its own host.
@@ -148,6 +149,23 @@ pub(crate) fn start_at_boot(
     let wrapping = ["--time".to_owned(), format!("--boottime={offset}"), program];
     let program = Path::new("unshare");
     launch(cluster, pki, part, host, program, &wrapping, &[])
+}
+
+/// Start a binary of ours with a wall clock of its own, which is right until it is told to jump.
+pub(crate) fn start_by_clock(
+    cluster: &Cluster,
+    pki: &Pki,
+    part: &Part,
+    host: &Host,
+) -> Result<(Instance, WallClock)> {
+    let file = host.owner().dir().join(format!("{}.clock", part.name()));
+    let clock = WallClock::new(file)?;
+    let program = tools::ours(part.program())?.to_string_lossy().into_owned();
+    let mut wrapping = clock.variables();
+    wrapping.push(program);
+    let program = Path::new("env");
+    let instance = launch(cluster, pki, part, host, program, &wrapping, &[])?;
+    Ok((instance, clock))
 }
 
 fn launch(

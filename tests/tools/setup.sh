@@ -70,6 +70,7 @@ cc gcc
 /usr/lib/frr/bgpd frr
 bird bird2
 gobgpd gobgpd
+faketime faketime
 LIST
   [ ${#missing[@]} -eq 0 ] && return
   command -v apt-get >/dev/null || fail "missing: ${missing[*]}; install these packages with this system's package manager"
