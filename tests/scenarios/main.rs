@@ -11,6 +11,7 @@ mod bfd_load;
 mod bfd_protection;
 mod bgp_away;
 mod bgp_beside;
+mod bgp_clocks;
 mod bgp_connections;
 mod bgp_drain;
 mod bgp_dynamic;
@@ -21,6 +22,7 @@ mod bgp_hostile;
 mod bgp_local;
 mod bgp_malformed;
 mod bgp_objects;
+mod bgp_pauses;
 mod bgp_restart;
 mod bgp_restart_bfd;
 mod bgp_restart_bfd_death;
@@ -38,6 +40,7 @@ mod links;
 mod local;
 mod missing;
 mod nodes;
+mod pair;
 mod peering;
 mod peers;
 mod processes;
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         bfd_protection::scenarios(),
         bgp_away::scenarios(),
         bgp_beside::scenarios(),
+        bgp_clocks::scenarios(),
         bgp_connections::scenarios(),
         bgp_drain::scenarios(),
         bgp_dynamic::scenarios(),
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
         bgp_local::scenarios(),
         bgp_malformed::scenarios(),
         bgp_objects::scenarios(),
+        bgp_pauses::scenarios(),
         bgp_restart::scenarios(),
         bgp_restart_bfd::scenarios(),
         bgp_restart_bfd_death::scenarios(),
