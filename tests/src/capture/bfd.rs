@@ -105,12 +105,27 @@ pub fn silences(packets: &[Packet]) -> Vec<Silence> {
 
 /// The silences that some nodes have to answer for: those of their own, as packets of theirs came
 /// too late, and those that they declared although the far side's came in time. What the far side
-/// declares without reason is its own fault, and what it caused is none of theirs.
+/// declares without reason is its own fault, and what it caused is none of theirs. Nor is a silence
+/// of everybody, real-time routers and all: then the whole machine stood still.
 pub fn false_downs(packets: &[Packet], nodes: &[IpAddr], detection: Duration) -> Vec<Silence> {
     let is_false = |one: &Silence| nodes.contains(&one.of) == (one.length >= detection);
     let mut all = silences(packets);
-    all.retain(is_false);
+    all.retain(|one| is_false(one) && longest_pause(packets, one) < detection / 2);
     all
+}
+
+/// The longest time in a silence in which nobody at all sent anything.
+fn longest_pause(packets: &[Packet], silence: &Silence) -> Duration {
+    let begun = silence.at - silence.length;
+    let meanwhile = packets
+        .iter()
+        .filter(|one| (begun..=silence.at).contains(&one.time));
+    let times: Vec<SystemTime> = meanwhile.map(|one| one.time).collect();
+    let pauses = times.windows(2).filter_map(|pair| match pair {
+        [one, next] => next.duration_since(*one).ok(),
+        _ => None,
+    });
+    pauses.max().unwrap_or_default()
 }
 
 fn parse(line: &str) -> Result<Packet> {
@@ -187,12 +202,32 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].by, "10.99.0.11".parse::<IpAddr>().unwrap());
         assert_eq!(found[0].length.as_millis(), 31);
-        let [node, router] = [found[0].by, found[0].of];
+    }
+
+    #[test]
+    fn a_down_is_false_where_our_own_lateness_made_it_and_not_that_of_all() {
+        let (ours, theirs) = ("10.99.0.11,10.99.0.1", "10.99.0.1,10.99.0.11");
+        let spoken = [
+            line("1.000", theirs, "3", "0"),
+            line("1.002", ours, "3", "0"),
+            line("1.012", ours, "3", "0"),
+            line("1.022", ours, "3", "0"),
+            line("1.031", ours, "1", "1"),
+        ];
+        let read = |lines: &[String]| -> Vec<Packet> {
+            lines.iter().map(|one| parse(one).unwrap()).collect()
+        };
+        let packets = read(&spoken);
+        let [node, router] = ["10.99.0.11", "10.99.0.1"].map(|one| one.parse().unwrap());
         let detection = Duration::from_millis(30);
-        // The router was silent for 31 ms: whoever says so is right.
+        // The router was silent for 31 ms: whoever says so is right, and the silent one is not.
         assert_eq!(false_downs(&packets, &[node], detection), []);
-        assert_eq!(false_downs(&packets, &[router], detection), found);
+        assert_eq!(false_downs(&packets, &[router], detection).len(), 1);
         let later = Duration::from_millis(40);
-        assert_eq!(false_downs(&packets, &[node], later), found);
+        assert_eq!(false_downs(&packets, &[node], later).len(), 1);
+        // Nobody sent anything for most of the time.
+        let [first, second, .., last] = spoken;
+        let packets = read(&[first, second, last]);
+        assert_eq!(false_downs(&packets, &[router], detection), []);
     }
 }
