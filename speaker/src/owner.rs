@@ -164,7 +164,7 @@ impl Owner {
                     // What is not known to stand would not be waited for.
                     self.sessions.clone_from(&inlets.sessions.borrow_and_update());
                     if !self.end() {
-                        self.pause().await;
+                        self.pause(&mut inlets.sessions).await;
                         return shutdown.cancel();
                     }
                 }
@@ -220,14 +220,16 @@ impl Owner {
 
     /// Has BFD bear our absence, and only then TCP closed: a router whose BFD goes first drops the
     /// routes, whatever it is told by BGP. What BFD cannot bear is taken down after TCP, on purpose.
-    async fn pause(&self) {
+    async fn pause(&self, sessions: &mut watch::Receiver<Sessions>) {
         let paths = &self.outlets.paths;
         if timeout(PAUSING, paths.hold_on()).await.is_err() {
             tracing::warn!("not all BFD sessions have confirmed that they bear the restart");
         }
         let ending = Some(Ending::Restarting);
         self.outlets.ending.send_replace(ending);
-        // Past its time it is left to the far side to notice.
+        // A session is gone when its peer has closed as well. Past its time it is left to the far
+        // side to notice, both times.
+        let _ = timeout(PAUSING, sessions.wait_for(Sessions::is_empty)).await;
         let _ = timeout(PAUSING, paths.leave()).await;
     }
 

@@ -457,13 +457,30 @@ fn session(state: SessionState) -> Sessions {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_speaker_that_restarts_says_so_and_ends_at_once() {
+async fn a_speaker_that_restarts_says_so_and_ends_when_its_peers_have_closed() {
+    let mut rig = Rig::planned(&with_peer(serde_json::json!({}))).await;
+    rig.sessions
+        .send_replace(session(SessionState::Established));
+    rig.told_to_end.cancel();
+    rig.ending.changed().await.unwrap();
+    assert_eq!(*rig.ending.borrow(), Some(Ending::Restarting));
+    advance(Duration::from_millis(500)).await;
+    assert!(!rig.shutdown.is_cancelled());
+    rig.sessions.send_replace(Sessions::new());
+    let start = Instant::now();
+    rig.shutdown.cancelled().await;
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_close_keeps_nobody_from_restarting() {
     let rig = Rig::planned(&with_peer(serde_json::json!({}))).await;
     rig.sessions
         .send_replace(session(SessionState::Established));
     rig.told_to_end.cancel();
+    let start = Instant::now();
     rig.shutdown.cancelled().await;
-    assert_eq!(*rig.ending.borrow(), Some(Ending::Restarting));
+    assert!(start.elapsed() <= Duration::from_secs(2));
 }
 
 #[tokio::test(start_paused = true)]
