@@ -303,6 +303,13 @@ fn follows(lab: &mut Lab) -> Result<()> {
     for node in lab.nodes() {
         node.remove_interface(&cables.node_end)?;
     }
+    // FRR 8.4 may miss for good that an interface is another one, if it has not seen the old one go.
+    eventually(SESSION, "the router has lost its sessions", || {
+        let sessions = router.sessions()?;
+        let mut established = sessions.values().filter(|one| one.is_established());
+        ensure!(established.next().is_none(), "it has {sessions:?}");
+        Ok(())
+    })?;
     for (node, end) in &cables.router_ends {
         let node = lab.node(node);
         node.cable(&cables.node_end, &cables.router, end)?;
