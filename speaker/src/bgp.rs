@@ -40,9 +40,10 @@ use sys::tcp::Device;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::bfd::{Statuses, Wishes};
+use crate::due::due;
 use listener::Listeners;
 use neighbors::{Origin, wanted_of, whose};
 use peer::Stay;
@@ -437,13 +438,6 @@ async fn ended(ending: &mut watch::Receiver<Option<Ending>>) -> Ending {
     said.ok()
         .and_then(|said| *said)
         .unwrap_or(Ending::Restarting)
-}
-
-async fn due(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
-    }
 }
 
 #[cfg(test)]

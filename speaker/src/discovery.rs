@@ -26,9 +26,10 @@ use sys::{InterfaceIndex, OpenRouterSocketError, RouterSocket};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::bgp::Peers;
+use crate::due::due;
 
 /// How long a link whose task ended is left alone.
 const RETRY: Duration = Duration::from_secs(5);
@@ -98,13 +99,6 @@ pub(crate) async fn run(
                 driver.forget_ended();
             }
         }
-    }
-}
-
-async fn due(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }
 

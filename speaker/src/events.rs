@@ -18,10 +18,11 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
 use model::{NodeName, PeerName, Uid};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tracing::warn;
 
 use crate::bgp::{Change, Changes, Peers, SessionName};
+use crate::due::due;
 use crate::status::FIELD_MANAGER;
 use share::Told;
 
@@ -45,19 +46,13 @@ pub(crate) async fn tell(
     loop {
         let latest = changes.borrow_and_update().clone();
         let wake = teller.tell(&latest, &peers).await;
-        let waiting = async {
-            match wake {
-                Some(wake) => sleep_until(wake).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             changed = changes.changed() => {
                 if changed.is_err() {
                     return;
                 }
             }
-            () = waiting => {}
+            () = due(wake) => {}
         }
     }
 }

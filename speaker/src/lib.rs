@@ -14,6 +14,7 @@ pub mod run;
 
 mod discovery;
 mod driver;
+mod due;
 mod events;
 mod index;
 mod interfaces;

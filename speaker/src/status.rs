@@ -25,9 +25,10 @@ use plan::Fitness;
 use runtime::admin::Gate;
 use serde_json::json;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::bgp::{Guarded, Sessions};
+use crate::due::due;
 use crate::standing::Standing;
 use schedule::{Schedule, Step};
 
@@ -76,19 +77,13 @@ pub(crate) async fn write(
                 }
             }
             (Step::Wait(until), _) => {
-                let until = async {
-                    match until {
-                        Some(until) => sleep_until(until).await,
-                        None => std::future::pending().await,
-                    }
-                };
                 tokio::select! {
                     changed = standings.changed() => {
                         if changed.is_err() {
                             return;
                         }
                     }
-                    () = until => {}
+                    () = due(until) => {}
                 }
             }
             (Step::Create | Step::Apply, None) => {}

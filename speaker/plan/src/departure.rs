@@ -69,19 +69,6 @@ fn here(snapshot: &Snapshot) -> Option<&Node> {
     snapshot.nodes.get(&snapshot.node).map(AsRef::as_ref)
 }
 
-impl Departure {
-    /// One CamelCase word, for status objects.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::Excluded => "Excluded",
-            Self::ShuttingDown => "ShuttingDown",
-            Self::Deleted => "Deleted",
-            Self::Uninstalled => "Uninstalled",
-            Self::Cordoned => "Cordoned",
-        }
-    }
-}
-
 impl fmt::Display for Departure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

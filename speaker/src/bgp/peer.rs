@@ -32,8 +32,9 @@ use super::routes::{FEW, Routes};
 use super::session::Session;
 use super::socket::{Event, Socket};
 use super::transport::{self, Transport, Unfit};
-use super::{Changes, Desired, SessionName, Sessions, due, ended};
+use super::{Changes, Desired, SessionName, Sessions, ended};
 use crate::bfd::{Statuses, Wishes};
+use crate::due::due;
 
 /// With nothing due the loop still turns now and then.
 const REST: Duration = Duration::from_secs(3600);

@@ -8,12 +8,12 @@ use model::{InterfaceName, IpFamily};
 use sys::{OpenPacketSocketError, PacketSocket, Protocol, ReceiveError, SendError};
 use thiserror::Error;
 use tokio::sync::watch;
-use tokio::time::sleep_until;
 
 use super::directive::{Attachment, Directive};
 use super::membership::Memberships;
 use super::metrics::{Metrics, PortCounters};
 use super::report::{Report, Reporter};
+use crate::due::due;
 
 /// Frames read before the other sockets, timers and interfaces have their turn.
 const BATCH: usize = 64;
@@ -128,12 +128,6 @@ impl Port {
     async fn next(&self, directives: &mut watch::Receiver<Directive>) -> Result<Event, PortError> {
         let deadlines = [self.segment.deadline(), self.memberships.deadline()];
         let deadline = deadlines.into_iter().flatten().min();
-        let timer = async {
-            match deadline {
-                Some(deadline) => sleep_until(deadline.into()).await,
-                None => std::future::pending().await,
-            }
-        };
         let event = tokio::select! {
             _ = directives.changed() => Event::Directive,
             ready = self.arp.readable() => {
@@ -144,7 +138,7 @@ impl Port {
                 ready.map_err(PortError::Wait)?;
                 Event::Frames(IpFamily::V6)
             }
-            () = timer => Event::Deadline,
+            () = due(deadline.map(Into::into)) => Event::Deadline,
         };
         Ok(event)
     }

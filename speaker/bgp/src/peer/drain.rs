@@ -190,8 +190,7 @@ impl Peer {
     }
 
     fn is_established(&self) -> bool {
-        let mut states = self.connections.iter().map(Connection::state);
-        states.any(|state| state == State::Established)
+        self.present_state() == State::Established
     }
 
     /// Whether the socket has taken all that there is to say.

@@ -91,8 +91,12 @@ fn internal_speakers_do_as_well_as_external_ones() {
 /// RFC 4271 §6.8: however the two connections cross, one is left, and soon.
 #[test]
 fn speakers_that_dial_each_other_at_once_agree_on_one_connection() {
+    agree_on_one_connection(&configs());
+}
+
+fn agree_on_one_connection(configs: &[Config; 2]) {
     for seed in 0..300 {
-        let mut network = Network::new(configs(), seed);
+        let mut network = Network::new(configs.clone(), seed);
         network.delay = Duration::from_millis(1 + seed % 50);
         network.start(desired());
         network.run_until(s(60), Network::converged);
@@ -279,16 +283,7 @@ fn a_peer_that_comes_back_before_its_old_session_is_missed_is_let_in_at_once() {
 /// Two that cross are no restart.
 #[test]
 fn speakers_with_graceful_restart_that_dial_each_other_agree_as_well() {
-    for seed in 0..300 {
-        let mut network = Network::new(graceful(), seed);
-        network.delay = Duration::from_millis(1 + seed % 50);
-        network.start(desired());
-        network.run_until(s(60), Network::converged);
-        let established = network.sides[0].peer.status().established;
-        network.run(s(300));
-        assert!(network.converged(), "seed {seed} stands");
-        assert_eq!(network.sides[0].peer.status().established, established);
-    }
+    agree_on_one_connection(&graceful());
 }
 
 #[test]
