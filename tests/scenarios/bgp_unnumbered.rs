@@ -16,7 +16,7 @@ use crate::bfd;
 use crate::peering::{
     NODE_AS, Peering, ROUTER_AS, SESSION, expect_routed, host_prefix, identifier, pool, secret,
 };
-use crate::vips::{SOON, create, start, vips};
+use crate::vips::{SOON, Vips, create, start, vips};
 
 /// ICMPv6's router solicitations and advertisements.
 const DISCOVERY: &str = "icmp6 and (ip6[40] == 133 or ip6[40] == 134)";
@@ -122,6 +122,15 @@ impl Cables {
         addresses.collect()
     }
 
+    /// Each address leads over the links, and a client behind the router is served.
+    fn expect_served(&self, lab: &Lab, vips: Vips) -> Result<()> {
+        for vip in vips {
+            self.expect_hops(lab, vip)?;
+            expect_routed(lab, vip)?;
+        }
+        Ok(())
+    }
+
     /// Wait for a session with each node.
     fn wait(&self, lab: &Lab, router: &dyn Router) -> Result<()> {
         for address in self.nodes(lab)? {
@@ -164,10 +173,7 @@ fn on_links(lab: &mut Lab, program: Program) -> Result<()> {
     start(lab)?;
     cables.wait(lab, &*router)?;
     create(lab, "web")?;
-    for vip in vips(lab, "web")? {
-        cables.expect_hops(lab, vip)?;
-        expect_routed(lab, vip)?;
-    }
+    cables.expect_served(lab, vips(lab, "web")?)?;
     expect_neighbors(lab, &cables)?;
     let ours = link_local(&n1, &cables.node_end)?;
     expect_advertisements(&discovery, ours)?;
@@ -295,10 +301,7 @@ fn follows(lab: &mut Lab) -> Result<()> {
         cables.router.remove_address(end, &format!("{old}/64"))?;
     }
     expect_neighbors(lab, &cables)?;
-    for vip in shown {
-        cables.expect_hops(lab, vip)?;
-        expect_routed(lab, vip)?;
-    }
+    cables.expect_served(lab, shown)?;
     // The nodes' ends go, and the router's with them; others of the same names come.
     for node in lab.nodes() {
         node.remove_interface(&cables.node_end)?;
@@ -315,11 +318,7 @@ fn follows(lab: &mut Lab) -> Result<()> {
         node.cable(&cables.node_end, &cables.router, end)?;
     }
     expect_neighbors(lab, &cables)?;
-    for vip in shown {
-        cables.expect_hops(lab, vip)?;
-        expect_routed(lab, vip)?;
-    }
-    Ok(())
+    cables.expect_served(lab, shown)
 }
 
 fn waits(lab: &mut Lab) -> Result<()> {
@@ -411,11 +410,7 @@ fn internal(lab: &mut Lab) -> Result<()> {
     start(lab)?;
     cables.wait(lab, &*router)?;
     create(lab, "web")?;
-    for vip in vips(lab, "web")? {
-        cables.expect_hops(lab, vip)?;
-        expect_routed(lab, vip)?;
-    }
-    Ok(())
+    cables.expect_served(lab, vips(lab, "web")?)
 }
 
 /// The router hears nothing of n1 any more, while its cable seems to be well.

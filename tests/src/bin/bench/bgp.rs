@@ -2,7 +2,7 @@
 
 pub(crate) mod announce;
 pub(crate) mod footprint;
+pub(crate) mod peering;
 pub(crate) mod router;
 
 mod driver;
-mod peering;

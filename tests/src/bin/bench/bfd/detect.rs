@@ -13,9 +13,8 @@ use lab::peer::{Bfd, Bird, Config, Peer, Program, Router};
 use lab::steps::step;
 use lab::{Lab, Part, eventually};
 
-use super::ground::{
-    self, OUR_AS, ROUTER_AS, config, protected, rest, set_profile, settle, start_router,
-};
+use super::ground::{self, config, protected, rest, set_profile, settle, start_router};
+use crate::bgp::peering::{OUR_AS, ROUTER_AS};
 use crate::report::Target::{AtMost, Stated};
 use crate::report::{Figure, Report};
 use crate::services::PATIENCE;

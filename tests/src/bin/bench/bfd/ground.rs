@@ -1,34 +1,19 @@
 //! Seamark and routers that watch each other by BFD, and Local Services with a pod on every node, so
 //! that whoever answers a routed client tells by which node its datagrams came.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use lab::address::{node, router};
-use lab::peer::{Bfd, Config, Peer, Program, Router};
+use lab::peer::{Bfd, Config, Program, Router};
 use lab::{Lab, eventually, kernel};
 use serde_json::json;
 
-use crate::services::{PATIENCE, start_with};
+use crate::bgp::peering;
+use crate::services::PATIENCE;
 
-pub(super) const OUR_AS: u32 = 64513;
-pub(super) const ROUTER_AS: u32 = 64512;
-
-const OBJECTS: &str = "\
-apiVersion: seamark.io/v1beta1
-kind: IPAddressPool
-metadata: {name: bench}
-spec:
-  addresses: [10.97.0.1-10.97.0.254, 'fd97::1-fd97::ff']
----
-apiVersion: seamark.io/v1beta1
-kind: BGPAdvertisement
-metadata: {name: bench}
-spec:
-  ipAddressPools: [bench]
----
+const SERVICE: &str = "\
 apiVersion: v1
 kind: Service
 metadata: {name: bench}
@@ -45,12 +30,7 @@ pub(super) const VIPS: [&str; 2] = ["10.97.0.1/32", "fd97::1/128"];
 
 /// What router `number` is to do: every node of the lab is its peer, watched like this.
 pub(super) fn config(lab: &Lab, number: u8, bfd: Bfd) -> Config {
-    let peers = (1..=lab.topology().nodes).map(|number| {
-        let [address, _] = node(number);
-        Peer::new(address, OUR_AS).hold_time(90).bfd(bfd)
-    });
-    let identifier = Ipv4Addr::new(10, 99, 255, number);
-    Config::new(ROUTER_AS, identifier).peers(peers)
+    peering::config_with(lab, number, |peer| peer.bfd(bfd))
 }
 
 /// Seamark with all routers of the lab as its peers, watched at this interval, three packets.
@@ -59,25 +39,10 @@ pub(super) fn start(lab: &mut Lab, interval_ms: u64) -> Result<()> {
         let name = format!("bench-{number}");
         lab.start_pod(&name, &format!("n{number}"), &[("app", "bench")])?;
     }
-    start_with(lab, OBJECTS)?;
+    peering::start_alone(lab)?;
+    lab.apply(SERVICE)?;
     set_profile(lab, interval_ms)?;
-    for number in 1..=lab.topology().routers {
-        let [address, _] = router(number);
-        let peer = json!({
-            "apiVersion": "seamark.io/v1beta1",
-            "kind": "BGPPeer",
-            "metadata": { "name": format!("r{number}") },
-            "spec": {
-                "myASN": OUR_AS,
-                "peerASN": ROUTER_AS,
-                "peerAddress": address,
-                "connectTime": "1s",
-                "bfdProfile": "bench",
-            },
-        });
-        lab.apply(&peer.to_string())?;
-    }
-    Ok(())
+    peering::peer(lab, &json!({ "bfdProfile": "bench" }))
 }
 
 /// The profile of all peers.

@@ -6,9 +6,9 @@ use anyhow::{Result, ensure};
 use lab::address::{node, router};
 use lab::peer::{Config, Peer, Router};
 use lab::{Lab, eventually};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::driver::{OUR_AS, ROUTER_AS};
+pub(crate) use super::driver::{OUR_AS, ROUTER_AS};
 use crate::services::{PATIENCE, start_with};
 
 /// In seconds: what a BGPPeer has that says nothing.
@@ -29,10 +29,15 @@ spec:
 ";
 
 /// What router `number` is to do: every node of the lab is its peer.
-pub(super) fn config(lab: &Lab, number: u8) -> Config {
+pub(crate) fn config(lab: &Lab, number: u8) -> Config {
+    config_with(lab, number, |peer| peer)
+}
+
+/// The same with something more to each peer.
+pub(crate) fn config_with(lab: &Lab, number: u8, more: impl Fn(Peer) -> Peer) -> Config {
     let peers = (1..=lab.topology().nodes).map(|number| {
         let [address, _] = node(number);
-        Peer::new(address, OUR_AS).hold_time(HOLD_TIME)
+        more(Peer::new(address, OUR_AS).hold_time(HOLD_TIME))
     });
     let identifier = Ipv4Addr::new(10, 99, 255, number);
     Config::new(ROUTER_AS, identifier).peers(peers)
@@ -40,10 +45,20 @@ pub(super) fn config(lab: &Lab, number: u8) -> Config {
 
 /// Start Seamark with all routers of the lab as its peers.
 pub(super) fn start(lab: &mut Lab) -> Result<()> {
-    start_with(lab, POOL)?;
+    start_alone(lab)?;
+    peer(lab, &json!({}))
+}
+
+/// Start Seamark, which has nobody to tell yet.
+pub(crate) fn start_alone(lab: &mut Lab) -> Result<()> {
+    start_with(lab, POOL)
+}
+
+/// Have all routers of the lab for peers, with these fields besides.
+pub(crate) fn peer(lab: &Lab, fields: &Value) -> Result<()> {
     for number in 1..=lab.topology().routers {
         let [address, _] = router(number);
-        let peer = json!({
+        let mut peer = json!({
             "apiVersion": "seamark.io/v1beta1",
             "kind": "BGPPeer",
             "metadata": { "name": format!("r{number}") },
@@ -54,6 +69,9 @@ pub(super) fn start(lab: &mut Lab) -> Result<()> {
                 "connectTime": "1s",
             },
         });
+        if let (Some(spec), Some(more)) = (peer["spec"].as_object_mut(), fields.as_object()) {
+            spec.extend(more.clone());
+        }
         lab.apply(&peer.to_string())?;
     }
     Ok(())
