@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use lab::Lab;
 use lab::address::node;
 use lab::capture::{BFD, Capture, bfd};
 use lab::eventually::throughout;
@@ -13,6 +12,7 @@ use lab::peer::Program;
 use lab::process::Process;
 use lab::runner::Scenario;
 use lab::steps::note;
+use lab::{Lab, Witness};
 
 use crate::bfd::{begin, shows};
 use crate::peering::{Over, Peering};
@@ -39,6 +39,7 @@ fn busy(lab: &mut Lab) -> Result<()> {
         let router = begin(lab, Program::Frr, &peering, 10)?;
         shows(lab, &*router, &peering, INTERVAL_MS)?;
         router.never_be_late()?;
+        let witness = Witness::start()?;
         let capture = Capture::start(router.host(), "eth0", BFD)?;
         let busy = [occupy(lab, 1)?, occupy(lab, 2)?];
         throughout(LOADED, "both are busy", || {
@@ -46,9 +47,16 @@ fn busy(lab: &mut Lab) -> Result<()> {
         })?;
         drop(busy);
         let packets = bfd::packets(&capture.finish()?)?;
-        let false_downs = bfd::false_downs(&packets, &nodes, DETECTION);
-        ensure!(false_downs.is_empty(), "{over:?}: {false_downs:?}");
-        note(&format!("{over:?}: {} packets, none late", packets.len()))?;
+        let standstills = witness.finish()?;
+        let false_downs = bfd::false_downs(&packets, &nodes, DETECTION, &standstills);
+        ensure!(
+            false_downs.is_empty(),
+            "{over:?}: {false_downs:?}, while processors stood still: {standstills:?}"
+        );
+        let [packets, standstills] = [packets.len(), standstills.len()];
+        note(&format!(
+            "{over:?}: {packets} packets, none late; processors stood still {standstills} times"
+        ))?;
         peering.delete(lab)?;
     }
     Ok(())

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 
 use crate::shell;
+use crate::standstill::{self, Standstill};
 
 /// RFC 5880 §4.1, `Sta`.
 pub const DOWN: u8 = 1;
@@ -106,26 +107,24 @@ pub fn silences(packets: &[Packet]) -> Vec<Silence> {
 /// The silences that some nodes have to answer for: those of their own, as packets of theirs came
 /// too late, and those that they declared although the far side's came in time. What the far side
 /// declares without reason is its own fault, and what it caused is none of theirs. Nor is a silence
-/// of everybody, real-time routers and all: then the whole machine stood still.
-pub fn false_downs(packets: &[Packet], nodes: &[IpAddr], detection: Duration) -> Vec<Silence> {
-    let is_false = |one: &Silence| nodes.contains(&one.of) == (one.length >= detection);
+/// that only a processor which stood still made too long: see [`crate::standstill`].
+pub fn false_downs(
+    packets: &[Packet],
+    nodes: &[IpAddr],
+    detection: Duration,
+    standstills: &[Standstill],
+) -> Vec<Silence> {
+    let is_false = |one: &Silence| {
+        let stood = standstill::longest(standstills, one.at - one.length, one.at);
+        if nodes.contains(&one.of) {
+            one.length.saturating_sub(stood) >= detection
+        } else {
+            one.length < detection
+        }
+    };
     let mut all = silences(packets);
-    all.retain(|one| is_false(one) && longest_pause(packets, one) < detection / 2);
+    all.retain(is_false);
     all
-}
-
-/// The longest time in a silence in which nobody at all sent anything.
-fn longest_pause(packets: &[Packet], silence: &Silence) -> Duration {
-    let begun = silence.at - silence.length;
-    let meanwhile = packets
-        .iter()
-        .filter(|one| (begun..=silence.at).contains(&one.time));
-    let times: Vec<SystemTime> = meanwhile.map(|one| one.time).collect();
-    let pauses = times.windows(2).filter_map(|pair| match pair {
-        [one, next] => next.duration_since(*one).ok(),
-        _ => None,
-    });
-    pauses.max().unwrap_or_default()
 }
 
 fn parse(line: &str) -> Result<Packet> {
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_down_is_false_where_our_own_lateness_made_it_and_not_that_of_all() {
+    fn a_down_is_false_where_our_own_lateness_made_it_and_not_that_of_a_processor() {
         let (ours, theirs) = ("10.99.0.11,10.99.0.1", "10.99.0.1,10.99.0.11");
         let spoken = [
             line("1.000", theirs, "3", "0"),
@@ -214,20 +213,25 @@ mod tests {
             line("1.022", ours, "3", "0"),
             line("1.031", ours, "1", "1"),
         ];
-        let read = |lines: &[String]| -> Vec<Packet> {
-            lines.iter().map(|one| parse(one).unwrap()).collect()
-        };
-        let packets = read(&spoken);
+        let packets: Vec<Packet> = spoken.iter().map(|one| parse(one).unwrap()).collect();
         let [node, router] = ["10.99.0.11", "10.99.0.1"].map(|one| one.parse().unwrap());
-        let detection = Duration::from_millis(30);
+        let count = |of: IpAddr, detection: u64, standstills: &[Standstill]| {
+            let detection = Duration::from_millis(detection);
+            false_downs(&packets, &[of], detection, standstills).len()
+        };
         // The router was silent for 31 ms: whoever says so is right, and the silent one is not.
-        assert_eq!(false_downs(&packets, &[node], detection), []);
-        assert_eq!(false_downs(&packets, &[router], detection).len(), 1);
-        let later = Duration::from_millis(40);
-        assert_eq!(false_downs(&packets, &[node], later).len(), 1);
-        // Nobody sent anything for most of the time.
-        let [first, second, .., last] = spoken;
-        let packets = read(&[first, second, last]);
-        assert_eq!(false_downs(&packets, &[router], detection), []);
+        assert_eq!(count(node, 30, &[]), 0);
+        assert_eq!(count(router, 30, &[]), 1);
+        assert_eq!(count(node, 40, &[]), 1);
+        // A processor that stands still for a moment excuses who is late by no more.
+        let stood = |from: u64, to: u64| Standstill {
+            processor: 0,
+            from: UNIX_EPOCH + Duration::from_millis(from),
+            to: UNIX_EPOCH + Duration::from_millis(to),
+        };
+        assert_eq!(count(router, 30, &[stood(1_010, 1_015)]), 0);
+        assert_eq!(count(router, 20, &[stood(1_010, 1_015)]), 1);
+        assert_eq!(count(router, 30, &[stood(1_031, 1_061)]), 1);
+        assert_eq!(count(node, 40, &[stood(1_010, 1_015)]), 1);
     }
 }

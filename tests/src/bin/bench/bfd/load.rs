@@ -3,7 +3,7 @@
 //!
 //! The router has real-time scheduling, so that its lateness is not ours. A down is false if the
 //! capture shows that our own packets were too late (the router declares it), or that the router's
-//! came in time (we do).
+//! came in time (we do). Time in which a processor itself stood still is not counted.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use lab::capture::{BFD, Capture, bfd};
 use lab::peer::{Bfd, Program, Router};
 use lab::process::Process;
 use lab::steps::step;
-use lab::{Lab, Topology};
+use lab::{Lab, Topology, Witness};
 
 use super::ground::{self, config, protected, settle, start_router};
 use crate::footprint::{idle, is_speaker, used};
@@ -24,6 +24,7 @@ use crate::report::{Figure, Report};
 pub(crate) const FALSE_DOWNS: &[Figure] = &[
     ("bfd_false_downs", "downs", Exactly(0.0)),
     ("bfd_longest_own_gap_ms", "ms", Stated),
+    ("machine_longest_standstill_ms", "ms", Stated),
 ];
 pub(crate) const CPU: &[Figure] = &[("bfd_cpu_percent_10x3_3_peers", "%", AtMost(1.5))];
 
@@ -42,6 +43,7 @@ pub(crate) fn false_downs(lab: &mut Lab, report: &mut Report) -> Result<()> {
     let router = start_router(lab, Program::Frr, Bfd::new(INTERVAL_MS, 3))?;
     protected(lab, &*router, INTERVAL_MS)?;
     settle();
+    let witness = Witness::start()?;
     let capture = Capture::start(&lab.host("r1"), "eth0", BFD)?;
     let busy: Vec<Process> = (1..=2)
         .map(|number| {
@@ -53,10 +55,14 @@ pub(crate) fn false_downs(lab: &mut Lab, report: &mut Report) -> Result<()> {
     drop(busy);
     let packets = bfd::packets(&capture.finish()?)?;
     let nodes: Vec<IpAddr> = (1..=lab.topology().nodes).flat_map(node).collect();
-    let false_downs = bfd::false_downs(&packets, &nodes, DETECTION);
+    let standstills = witness.finish()?;
+    let false_downs = bfd::false_downs(&packets, &nodes, DETECTION, &standstills);
     let own_gap = nodes.iter().map(|node| longest_gap(&packets, *node)).max();
     let own_gap = own_gap.context("no node")?;
     report.record("bfd_longest_own_gap_ms", own_gap.as_secs_f64() * 1e3)?;
+    let stood = standstills.iter().map(|one| one.within(one.from, one.to));
+    let stood = stood.max().unwrap_or_default();
+    report.record("machine_longest_standstill_ms", stood.as_secs_f64() * 1e3)?;
     report.record(
         "bfd_false_downs",
         f64::from(u32::try_from(false_downs.len())?),
