@@ -17,6 +17,7 @@
 //!
 //! Should the engine panic, so does [`run`]: the process must not go on as if its paths were watched.
 
+mod arrivals;
 mod control;
 mod engine;
 mod link;

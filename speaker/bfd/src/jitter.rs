@@ -26,6 +26,9 @@ impl Jitter {
 }
 
 impl Draw {
+    /// The one that makes the wait shortest.
+    pub(crate) const SHORTEST: Self = Self(u16::MAX);
+
     /// RFC 5880 §6.8.7: a packet follows the one before after 75 to 100 % of the interval, and after
     /// 75 to 90 % where one that is missed is enough to take the session down.
     pub(crate) fn shorten(self, interval: Duration, detect_mult: NonZeroU8) -> Duration {

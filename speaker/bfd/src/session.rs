@@ -122,6 +122,7 @@ impl Session {
             Input::Start(begin) => self.start(begin, now),
             Input::Datagram(payload) => self.receive(payload, now),
             Input::Timeout => self.expire(now),
+            Input::Awake => self.hasten(now),
             Input::Reconfigure(config) => self.config = config.bounded(),
             Input::Disable(reason) => self.disable(reason, now),
             Input::HoldOn(budget) => self.hold_on(budget),
@@ -146,6 +147,13 @@ impl Session {
             self.next_transmission(),
         ];
         deadlines.into_iter().flatten().min()
+    }
+
+    /// Whether all is said: the session is Up and nothing is being negotiated, so that whatever the
+    /// far side says next may wait for a moment, as long as the time at which it came is known.
+    pub fn is_steady(&self) -> bool {
+        let running = matches!(self.mode, Mode::Running);
+        running && self.state == State::Up && self.sequence == Poll::Idle
     }
 
     /// Where the session stands.

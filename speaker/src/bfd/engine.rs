@@ -8,7 +8,7 @@
 //!
 //! The order is the point: the time is taken before the datagrams are, so that what had arrived by
 //! then is known when a timer expires. However late the loop is, no session ends for a silence that
-//! was ours.
+//! was ours. For which waits datagrams end the wait is told by [`Arrivals`].
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -16,12 +16,13 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, TryRecvError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bfd::{Begin, Discard, Lookup, Packet, Role};
 use sys::udp::{self, Datagram, Poll};
 use tokio::sync::{mpsc as channel, oneshot, watch};
 
+use super::arrivals::Arrivals;
 use super::control::{Absence, Absences};
 use super::link::Link;
 use super::metrics::Metrics;
@@ -106,6 +107,7 @@ pub(super) struct Engine {
     metrics: Metrics,
     seeds: RandomState,
     poll: Poll,
+    arrivals: Arrivals,
     ports: Ports,
     links: Vec<Link>,
     /// We part from the far sides, and wish for nothing any more.
@@ -131,6 +133,7 @@ impl Engine {
             metrics,
             seeds: RandomState::new(),
             poll: Poll::default(),
+            arrivals: Arrivals::new(Instant::now()),
             links: Vec::new(),
             parting: false,
             holding: None,
@@ -160,8 +163,11 @@ impl Engine {
         let now = Instant::now();
         let deadline = self.deadline();
         let timeout = deadline.map(|at| at.saturating_duration_since(now));
+        let all_steady = self.links.iter().all(Link::is_steady);
+        self.arrivals.sleep(all_steady, deadline, now);
         let wake = std::iter::once(self.inlet.wake.as_fd());
-        let sockets = self.ports.open().map(|port| port.receiver.as_fd());
+        let watched = self.ports.open().filter(|_| !self.arrivals.has_slept());
+        let sockets = watched.map(|port| port.receiver.as_fd());
         if let Err(error) = self.poll.wait(wake.chain(sockets), timeout) {
             let error = error.to_string();
             let _ = self.reports.send(Report::PollFailed { error });
@@ -184,7 +190,11 @@ impl Engine {
         self.inlet.woken.swap(false, Ordering::AcqRel);
         loop {
             match self.inlet.queue.try_recv() {
-                Ok(order) => self.take(order, Instant::now()),
+                Ok(order) => {
+                    let now = Instant::now();
+                    self.arrivals.interrupted(now);
+                    self.take(order, now);
+                }
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }
@@ -257,19 +267,23 @@ impl Engine {
         self.metrics.retain(names);
     }
 
-    /// Hands in what has arrived: of the sockets that have something, and of all if a timer is due,
-    /// as that something came after the wait.
+    /// Hands in what has arrived: of the sockets that have something, and of all that were not
+    /// watched, or if a timer is due, as that something came after the wait.
     fn receive(&mut self, buffer: &mut [u8; BUFFER], now: Instant) {
-        let is_due = self.deadline().is_some_and(|deadline| deadline <= now);
+        let any = self.arrivals.has_slept() || self.deadline().is_some_and(|at| at <= now);
+        let wall = SystemTime::now();
+        let mut datagrams = 0;
         for (place, port) in self.ports.open().enumerate() {
-            if !is_due && !self.poll.is_ready(place + 1) {
+            if !any && !self.poll.is_ready(place + 1) {
                 continue;
             }
             for _ in 0..BATCH {
                 match port.receiver.receive(buffer) {
                     Ok(Some(datagram)) => {
+                        datagrams += 1;
                         let payload = buffer.get(..datagram.length).unwrap_or_default();
-                        let handed_in = hand_in(&mut self.links, port, &datagram, payload, now);
+                        let came = self.arrivals.came(datagram.noted, wall, now);
+                        let handed_in = hand_in(&mut self.links, port, &datagram, payload, came);
                         if let Err(reason) = handed_in {
                             self.metrics.discarded(reason);
                         }
@@ -282,12 +296,17 @@ impl Engine {
                 }
             }
         }
+        self.arrivals.were_read(datagrams, self.links.len(), now);
     }
 
     fn expire(&mut self, now: Instant) {
         let node = self.ground.node.as_str();
+        let any_due = self.links.iter().any(|link| link.is_due(now));
         for link in &mut self.links {
             link.expire(node, now);
+            if any_due {
+                link.awake(now);
+            }
         }
         if self.links.iter().any(|link| link.is_gone(now)) {
             self.links.retain(|link| !link.is_gone(now));

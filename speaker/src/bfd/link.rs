@@ -144,6 +144,11 @@ impl Link {
         self.until.is_none() && self.key == *key
     }
 
+    /// Whether nothing that the far side may say is urgent.
+    pub(super) fn is_steady(&self) -> bool {
+        self.session.is_steady()
+    }
+
     /// Whether the datagram comes from the far side, RFC 5881 §3 and RFC 5883 §4.
     pub(super) fn is_from(&self, datagram: &Datagram) -> bool {
         let on_link = self.settings.scope.is_none_or(|s| s == datagram.interface);
@@ -191,9 +196,18 @@ impl Link {
         {
             self.open(node, now);
         }
-        if self.session.deadline().is_some_and(|at| at <= now) {
+        if self.is_due(now) {
             self.handle(Input::Timeout, now);
         }
+    }
+
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.session.deadline().is_some_and(|at| at <= now)
+    }
+
+    /// The thread is awake for another session.
+    pub(super) fn awake(&mut self, now: Instant) {
+        self.handle(Input::Awake, now);
     }
 
     /// What there is to say, if it is something else than the last time.

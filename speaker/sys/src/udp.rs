@@ -15,6 +15,7 @@ mod poll;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::SystemTime;
 
 use libc::c_int;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -49,6 +50,8 @@ pub struct Datagram {
     pub interface: InterfaceIndex,
     /// TTL or hop limit on arrival.
     pub hop_limit: u8,
+    /// When the kernel took it in, by the wall clock.
+    pub noted: Option<SystemTime>,
 }
 
 /// Receives on one port. Dropping it closes it.
@@ -221,7 +224,7 @@ fn tell_origin(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     for option in options {
         option::set::<c_int>(socket, level, option, &1)?;
     }
-    Ok(())
+    option::set::<c_int>(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1)
 }
 
 /// The source, on the far side's link where it belongs to a link.

@@ -52,7 +52,7 @@ pub fn play(script: &[u8]) {
 
 impl Watched {
     fn step(&mut self, script: &mut &[u8]) -> Option<()> {
-        match octet(script)? % 12 {
+        match octet(script)? % 13 {
             0 => self.handle(Input::Start(Begin::Anew)),
             1 => self.handle(Input::Start(Begin::Adopt)),
             2 => self.wait(Duration::from_micros(number(script)?)),
@@ -66,7 +66,8 @@ impl Watched {
                 let packet = good(script)?;
                 self.handle(Input::Datagram(&packet.encode()));
             }
-            10.. => {
+            12.. => self.handle(Input::Awake),
+            10 | 11 => {
                 let length = usize::from(octet(script)?);
                 let (octets, rest) = script.split_at_checked(length)?;
                 *script = rest;

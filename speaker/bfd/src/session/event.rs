@@ -20,6 +20,9 @@ pub enum Input<'a> {
     /// [`Session::deadline`](super::Session::deadline) has come, and every datagram that has arrived
     /// by now was handed in.
     Timeout,
+    /// The process is awake for another session's sake: what may leave by now leaves now, so that it
+    /// need not wake up again for this one.
+    Awake,
     /// The whole configuration, changed or not. A session goes on in its state.
     Reconfigure(Config),
     /// RFC 5880 §6.8.16: hold it down, and tell the far side so. A session that is no longer wanted

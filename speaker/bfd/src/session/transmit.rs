@@ -7,6 +7,7 @@ use super::config::Role;
 use super::event::Output;
 use super::negotiation::Poll;
 use super::{Remote, Session};
+use crate::jitter::Draw;
 use crate::timing;
 use crate::wire::{Packet, State};
 
@@ -36,6 +37,14 @@ impl Session {
         let interval = self.transmit_interval()?;
         let wait = self.draw.shorten(interval, self.announced.detect_mult);
         self.last_sent?.checked_add(wait)
+    }
+
+    /// Has the next packet of a steady session leave now, if that is not too early for it.
+    pub(super) fn hasten(&mut self, now: Instant) {
+        let drawn = std::mem::replace(&mut self.draw, Draw::SHORTEST);
+        if !self.is_steady() || !self.is_periodic_due(now) {
+            self.draw = drawn;
+        }
     }
 
     /// How often we send of ourselves, before jitter (RFC 5880 §6.8.2, §6.8.7).

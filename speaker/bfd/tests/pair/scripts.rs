@@ -17,6 +17,7 @@ enum Step {
     Disable(usize, bool),
     Start(usize),
     HoldOn(usize, u64),
+    Awake(usize),
     Reconfigure(usize, u64, u8),
     Forge(usize, Vec<u8>),
 }
@@ -35,6 +36,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (end.clone(), any::<bool>()).prop_map(|(end, path)| Step::Disable(end, path)),
         1 => end.clone().prop_map(Step::Start),
         1 => (end.clone(), 0..400_000_u64).prop_map(|(end, time)| Step::HoldOn(end, time)),
+        2 => end.clone().prop_map(Step::Awake),
         2 => (end.clone(), 0..2_000_u64, 1..=u8::MAX)
             .prop_map(|(end, time, mult)| Step::Reconfigure(end, time, mult)),
         1 => (end, proptest::collection::vec(any::<u8>(), 0..40))
@@ -61,6 +63,7 @@ fn play(network: &mut Network, step: Step) {
         Step::Disable(end, false) => network.handle(end, Input::Disable(Disable::Administrative)),
         Step::Start(end) => network.handle(end, Input::Start(Begin::Anew)),
         Step::HoldOn(end, time) => network.handle(end, Input::HoldOn(ms(time))),
+        Step::Awake(end) => network.handle(end, Input::Awake),
         Step::Reconfigure(end, time, mult) => network.reconfigure(end, config(time, mult)),
         Step::Forge(end, octets) => network.handle(end, Input::Datagram(&octets)),
     }

@@ -5,6 +5,7 @@ use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::AsRawFd;
 use std::ptr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use libc::c_int;
 use socket2::Socket;
@@ -15,7 +16,7 @@ use crate::InterfaceIndex;
 /// Octets of the longer of the two kinds of socket address, `sockaddr_in6`.
 const ADDRESS: usize = mem::size_of::<libc::sockaddr_in6>();
 
-/// Room for both messages that we ask for, and some more.
+/// Room for the three messages that we ask for, and some more.
 const CONTROL: usize = 128;
 
 /// Octets before the data of a message: its length, level and type.
@@ -76,6 +77,7 @@ fn read(length: usize, address: &[u8; ADDRESS], control: &[u8]) -> Option<Datagr
     let source = socket_address(address)?;
     let mut to = None;
     let mut hop_limit = None;
+    let mut noted = None;
     let mut rest = control;
     while let Some((message, next)) = message(rest) {
         match (message.level, message.kind) {
@@ -84,6 +86,7 @@ fn read(length: usize, address: &[u8; ADDRESS], control: &[u8]) -> Option<Datagr
             (libc::IPPROTO_IP, libc::IP_TTL) | (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) => {
                 hop_limit = integer(message.data).and_then(|hops| u8::try_from(hops).ok());
             }
+            (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => noted = time(message.data),
             (_, _) => {}
         }
         rest = next;
@@ -95,6 +98,7 @@ fn read(length: usize, address: &[u8; ADDRESS], control: &[u8]) -> Option<Datagr
         destination,
         interface,
         hop_limit: hop_limit?,
+        noted,
     })
 }
 
@@ -155,6 +159,15 @@ fn packet_info_v6(data: &[u8]) -> Option<(IpAddr, InterfaceIndex)> {
     Some((Ipv6Addr::from(*destination).into(), index))
 }
 
+/// `timespec`, by the wall clock.
+fn time(data: &[u8]) -> Option<SystemTime> {
+    let (seconds, rest) = data.split_first_chunk()?;
+    let (nanoseconds, _) = rest.split_first_chunk()?;
+    let seconds = u64::try_from(libc::time_t::from_ne_bytes(*seconds)).ok()?;
+    let nanoseconds = u32::try_from(libc::c_long::from_ne_bytes(*nanoseconds)).ok()?;
+    UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds))
+}
+
 fn integer(data: &[u8]) -> Option<c_int> {
     let (integer, _) = data.split_first_chunk()?;
     Some(c_int::from_ne_bytes(*integer))
@@ -192,11 +205,17 @@ mod tests {
     #[test]
     fn what_is_told_is_read_in_any_order_among_other_things() {
         let other = told(libc::SOL_SOCKET, 29, &[1; 16]);
-        for control in [
-            [info_v4(), hops_v4()].concat(),
-            [hops_v4(), other, info_v4()].concat(),
+        let stamp = [7_i64.to_ne_bytes(), 500_i64.to_ne_bytes()].concat();
+        let stamp = told(libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS, &stamp);
+        for (control, noted) in [
+            ([info_v4(), hops_v4()].concat(), None),
+            (
+                [hops_v4(), other, stamp, info_v4()].concat(),
+                Some(UNIX_EPOCH + Duration::new(7, 500)),
+            ),
         ] {
             let datagram = read(24, &from_v4(), &control).unwrap();
+            assert_eq!(datagram.noted, noted);
             assert_eq!(datagram.source, "192.0.2.9:49153".parse().unwrap());
             assert_eq!(datagram.destination, IpAddr::from([192, 0, 2, 1]));
             let (interface, hops) = (datagram.interface.get(), datagram.hop_limit);

@@ -39,10 +39,13 @@ fn a_datagram_comes_with_its_hops_interface_and_both_addresses() {
         let to = SocketAddr::new(on, port);
         let sender = Sender::open(Some(on), 0, to, Device::new("lo").as_ref()).expect("opened");
         let from = sender.local_address().expect("an address");
+        let before = SystemTime::now();
         sender.send(b"control packet").expect("sent");
         assert!(wait(&receiver, LONG));
         let mut buffer = [0; 64];
         let datagram = receiver.receive(&mut buffer).expect("received");
+        let noted = datagram.and_then(|datagram| datagram.noted);
+        assert!(noted.is_some_and(|noted| before <= noted && noted <= SystemTime::now()));
         assert_eq!(
             datagram,
             Some(Datagram {
@@ -51,6 +54,7 @@ fn a_datagram_comes_with_its_hops_interface_and_both_addresses() {
                 destination: on,
                 interface: InterfaceIndex::new(1).expect("lo"),
                 hop_limit: 255,
+                noted,
             })
         );
         assert_eq!(&buffer[..14], b"control packet");

@@ -56,6 +56,38 @@ fn a_multiplier_of_one_leaves_room_for_delay() {
     }
 }
 
+/// RFC 5880 §6.8.7: not before three quarters of the interval have passed.
+#[test]
+fn a_steady_session_speaks_early_where_the_process_is_awake_anyway() {
+    let mut bench = Bench::up();
+    for _ in 0..100 {
+        bench.next_packet(State::Up);
+        bench.now += Duration::from_nanos(37_499_999);
+        assert_eq!(bench.handle(Input::Awake), []);
+        bench.now += Duration::from_nanos(1);
+        bench.tell(Input::Awake);
+        assert_eq!(bench.sent().len(), 1);
+        assert_eq!(bench.handle(Input::Awake), [], "and once");
+    }
+}
+
+#[test]
+fn a_session_that_is_not_steady_keeps_to_its_time() {
+    for state in [State::AdminDown, State::Down, State::Init] {
+        let mut bench = Bench::in_state(state);
+        assert!(!bench.session.is_steady());
+        bench.now += ms(750);
+        assert_eq!(bench.handle(Input::Awake), [], "{state}");
+    }
+    let mut bench = Bench::up();
+    assert!(bench.session.is_steady());
+    bench.tell(Input::Reconfigure(Config {
+        desired_min_tx: ms(70),
+        ..config()
+    }));
+    assert!(!bench.session.is_steady(), "a Final is awaited");
+}
+
 /// RFC 5880 §6.8.4: the far side's multiplier times the slower of its rate and what we require.
 #[test]
 fn a_far_side_that_is_silent_for_the_detection_time_is_given_up() {
