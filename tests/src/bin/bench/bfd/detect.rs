@@ -84,7 +84,15 @@ fn bird(lab: &Lab, number: u8) -> Result<Bird> {
 /// How long each silence of the router lasted before each node said that it is one.
 fn silences(lab: &Lab, all_up: &dyn Fn(&Lab) -> Result<()>) -> Result<Vec<Duration>> {
     let mut times = Vec::new();
-    while times.len() < SAMPLES {
+    for attempt in 0.. {
+        if times.len() >= SAMPLES {
+            break;
+        }
+        ensure!(
+            attempt < SAMPLES,
+            "only {} of {SAMPLES} silences counted",
+            times.len()
+        );
         all_up(lab)?;
         settle();
         all_up(lab)?;
@@ -108,15 +116,13 @@ fn silences(lab: &Lab, all_up: &dyn Fn(&Lab) -> Result<()>) -> Result<Vec<Durati
 }
 
 /// The silence that a node declared. Routers that give BFD up for a while when BGP ends are silent
-/// once more, which is another matter; `None` where that was so already.
+/// once more, or say nothing at all, which is another matter; `None` where that was so already.
 fn noticed(number: u8, since: SystemTime, file: &PathBuf) -> Result<Option<Duration>> {
     let addresses = node(number);
     let packets = bfd::packets(file)?;
     let mut own = packets.iter().filter(|one| addresses.contains(&one.source));
     let before = own.rfind(|one| one.time <= since);
-    let before =
-        before.with_context(|| format!("{} has no packet of n{number}", file.display()))?;
-    if before.state != bfd::UP {
+    if before.is_none_or(|before| before.state != bfd::UP) {
         return Ok(None);
     }
     let silences = bfd::silences(&packets);
