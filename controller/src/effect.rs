@@ -236,6 +236,9 @@ pub(crate) enum WriteFailure {
     /// The object is gone.
     #[error("the object is gone")]
     NotFound,
+    /// Another replica decides by now.
+    #[error("another replica leads")]
+    NotLeading,
     /// The API server said no or nothing; the text is for the log.
     #[error("{0}")]
     Refused(String),
@@ -248,6 +251,7 @@ impl WriteFailure {
             Self::Conflict => "conflict",
             Self::Taken(_) => "taken",
             Self::NotFound => "not_found",
+            Self::NotLeading => "not_leading",
             Self::Refused(_) => "refused",
         }
     }

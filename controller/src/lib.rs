@@ -5,6 +5,7 @@
 //!                               ▲───────────Outcome──────────────────┘
 //! ```
 
+mod account;
 mod effect;
 mod kind;
 mod ledger;
@@ -16,4 +17,6 @@ mod writer;
 
 pub mod args;
 pub mod metrics;
+pub mod quickstart;
 pub mod run;
+pub mod uninstall;

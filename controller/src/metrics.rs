@@ -16,6 +16,7 @@ use crate::effect::WriteFailure;
 /// Handles to all metrics; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
+    leading: Gauge,
     addresses: Family<PoolLabels, Gauge<f64, AtomicU64>>,
     services: Family<ReasonLabels, Gauge>,
     writes: Family<WriteLabels, Counter>,
@@ -44,6 +45,11 @@ impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         registry.register(
+            "controller_leading",
+            "1 while this replica decides and writes, 0 while it stands by",
+            metrics.leading.clone(),
+        );
+        registry.register(
             "pool_addresses",
             "Addresses of a pool, by state: assigned or available",
             metrics.addresses.clone(),
@@ -59,6 +65,15 @@ impl Metrics {
             metrics.writes.clone(),
         );
         metrics
+    }
+
+    /// Whether this replica leads. What another one decides is shown by that one.
+    pub(crate) fn lead(&self, leads: bool) {
+        self.leading.set(i64::from(leads));
+        if !leads {
+            self.addresses.clear();
+            self.services.clear();
+        }
     }
 
     /// A pool's counts.

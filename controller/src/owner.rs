@@ -12,6 +12,7 @@
 
 mod configuration;
 mod entries;
+mod leading;
 mod overwrites;
 mod services;
 mod settlement;
@@ -29,12 +30,13 @@ use ipam::Allocator;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::core::PartialObjectMeta;
-use model::{Labels, LoadBalancerClasses, ServiceKey, Uid};
+use model::{Labels, ServiceKey, Uid};
 use runtime::watch::WatchEvent;
 
 use crate::effect::{Effect, Outcome};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
+use crate::service::Reading;
 use configuration::Configuration;
 use services::Tracked;
 
@@ -80,8 +82,10 @@ enum Timer {
 /// See the module's text.
 #[derive(Debug)]
 pub(crate) struct Owner {
-    classes: LoadBalancerClasses,
+    reading: Reading,
     metrics: Metrics,
+    /// Whether this replica decides.
+    leads: bool,
     services: BTreeMap<Uid, Tracked>,
     by_key: BTreeMap<ServiceKey, Uid>,
     services_synced: bool,
@@ -100,12 +104,13 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// An owner that has read nothing yet and therefore decides nothing. `namespace` is our own,
-    /// where passwords of peers are.
-    pub(crate) fn new(classes: LoadBalancerClasses, namespace: String, metrics: Metrics) -> Self {
+    /// An owner that has read nothing yet and does not lead, and therefore decides nothing.
+    /// `namespace` is our own, where passwords of peers are.
+    pub(crate) fn new(reading: Reading, namespace: String, metrics: Metrics) -> Self {
         Self {
-            classes,
+            reading,
             metrics,
+            leads: false,
             services: BTreeMap::new(),
             by_key: BTreeMap::new(),
             services_synced: false,
@@ -145,7 +150,7 @@ impl Owner {
     /// Decides whatever the events so far, or the time, have made due.
     pub(crate) fn settle(&mut self, now: Timestamp) {
         self.fire(now);
-        if !self.is_synced() {
+        if !self.leads || !self.is_synced() || self.configuration.is_leaving() {
             return;
         }
         self.settle_configuration(now);
@@ -183,6 +188,10 @@ impl Owner {
     }
 
     fn on_outcome(&mut self, outcome: Outcome, now: Timestamp) {
+        if !self.leads {
+            // Of what was begun when we did; what came of it is read like anything else.
+            return;
+        }
         match outcome {
             Outcome::Settled(settled) => self.on_settled(*settled, now),
             Outcome::Released {
@@ -235,7 +244,7 @@ impl Owner {
                     self.dirty.insert(uid);
                 }
                 Some((_, Timer::Leave(key, uid))) => {
-                    self.effects.push_back(Effect::Leave(key, uid))
+                    self.want(Effect::Leave(key, uid));
                 }
                 Some((_, Timer::Entry(address))) => {
                     self.dirty_entries.insert(address);

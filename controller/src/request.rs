@@ -17,6 +17,27 @@ const ADDRESSES: [&str; 3] = [
     "metallb.universe.tf/loadBalancerIPs",
 ];
 
+/// Which spellings are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Annotations {
+    /// Ours alone.
+    Ours,
+    /// Those of MetalLB as well.
+    #[default]
+    OursAndMetalLb,
+}
+
+impl Annotations {
+    /// Those of one meaning that are read.
+    fn read<'a>(self, spellings: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
+        let count = match self {
+            Self::Ours => 1,
+            Self::OursAndMetalLb => spellings.len(),
+        };
+        spellings.iter().take(count).copied()
+    }
+}
+
 /// The asked-for pool, by annotation, in the same order.
 const POOL: [&str; 3] = [
     "seamark.io/address-pool",
@@ -32,7 +53,7 @@ const MAX_ADDRESSES: usize = 16;
 
 /// The request of a Service of type LoadBalancer. `None` for an object without name or uid, which
 /// the API server never sends.
-pub(crate) fn request_of(service: &Service) -> Option<ServiceRequest> {
+pub(crate) fn request_of(service: &Service, read: Annotations) -> Option<ServiceRequest> {
     let metadata = &service.metadata;
     let spec = service.spec.as_ref();
     let key = ServiceKey::new(metadata.namespace.as_deref()?, metadata.name.as_deref()?);
@@ -49,6 +70,7 @@ pub(crate) fn request_of(service: &Service) -> Option<ServiceRequest> {
         families: spec.map(families).unwrap_or_default(),
         family_policy: family_policy(spec.and_then(|s| s.ip_family_policy.as_deref())),
         requested: requested(
+            read,
             annotations,
             spec.and_then(|s| s.load_balancer_ip.as_deref()),
         ),
@@ -99,24 +121,26 @@ fn family_policy(text: Option<&str>) -> IpFamilyPolicy {
 }
 
 fn requested(
+    read: Annotations,
     annotations: &BTreeMap<String, String>,
     field: Option<&str>,
 ) -> Result<RequestedAddresses, InvalidRequest> {
     Ok(RequestedAddresses {
-        addresses: requested_addresses(annotations, field)?,
-        pool: requested_pool(annotations)?,
+        addresses: requested_addresses(read, annotations, field)?,
+        pool: requested_pool(read, annotations)?,
     })
 }
 
 /// All places that ask for addresses must ask for the same ones: which of two was meant is not
 /// ours to guess.
 fn requested_addresses(
+    read: Annotations,
     annotations: &BTreeMap<String, String>,
     field: Option<&str>,
 ) -> Result<Vec<IpAddr>, InvalidRequest> {
-    let written = ADDRESSES
-        .iter()
-        .filter_map(|name| Some((*name, annotations.get(*name)?.as_str())));
+    let written = read
+        .read(&ADDRESSES)
+        .filter_map(|name| Some((name, annotations.get(name)?.as_str())));
     let field = field
         .filter(|text| !text.is_empty())
         .map(|text| (FIELD, text));
@@ -171,10 +195,11 @@ fn parse_addresses(field: &str, text: &str) -> Result<Vec<IpAddr>, InvalidReques
 }
 
 fn requested_pool(
+    read: Annotations,
     annotations: &BTreeMap<String, String>,
 ) -> Result<Option<PoolName>, InvalidRequest> {
     let mut found: Option<(&str, &str)> = None;
-    for name in POOL {
+    for name in read.read(&POOL) {
         let Some(pool) = annotations.get(name).map(|text| text.trim()) else {
             continue;
         };
@@ -211,7 +236,8 @@ mod tests {
     }
 
     fn ask(pairs: &[(&str, &str)], field: Option<&str>) -> Result<RequestedAddresses, String> {
-        requested(&annotations(pairs), field).map_err(|error| error.to_string())
+        let read = Annotations::OursAndMetalLb;
+        requested(read, &annotations(pairs), field).map_err(|error| error.to_string())
     }
 
     fn ip(text: &str) -> IpAddr {
@@ -240,6 +266,18 @@ mod tests {
             ask(&[], Some("10.0.0.1")).unwrap().addresses,
             [ip("10.0.0.1")]
         );
+    }
+
+    #[test]
+    fn those_of_others_are_not_read_where_that_is_said() {
+        let pairs = [
+            (ADDRESSES[1], "no address"),
+            (POOL[2], "lan"),
+            (POOL[0], "own"),
+        ];
+        let asked = requested(Annotations::Ours, &annotations(&pairs), None).unwrap();
+        assert_eq!(asked.pool, Some(PoolName::new("own")));
+        assert!(asked.addresses.is_empty());
     }
 
     #[test]

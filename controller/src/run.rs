@@ -9,6 +9,7 @@ use crds::{
     BFDProfile, BGPAdvertisement, BGPPeer, Community, IPAddressPool, IPAllocation, L2Advertisement,
     PasswordSecret, SpeakerConfig,
 };
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::jiff::Timestamp;
 use kube::core::PartialObjectMeta;
@@ -17,12 +18,14 @@ use kube::{Api, Client};
 use prometheus_client::registry::Registry;
 use runtime::admin::{Admin, Gate, Health, Readiness};
 use runtime::client::Requests;
+use runtime::lease::{Election, Tenure, fence};
 use runtime::supervise::Supervisor;
 use runtime::watch::{Selection, pump};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use crate::account::Account;
 use crate::args::Args;
 use crate::effect::{Effect, Outcome};
 use crate::metrics::Metrics;
@@ -35,6 +38,9 @@ const EVENTS: usize = 1024;
 
 /// Effects that wait for the writer. When it is full the owner keeps the rest and goes on reading.
 const EFFECTS: usize = 64;
+
+/// The Lease by which one of several replicas decides.
+const LEASE: &str = "seamark-controller";
 
 /// Events taken before anything is decided, so that a burst is decided oldest Service first.
 const BATCH: usize = 256;
@@ -74,21 +80,50 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
     let mut tasks = Supervisor::new(shutdown.clone());
     watch_everything(&mut tasks, &client, &namespace, &events, &namespaces);
+    let leases: Api<Lease> = Api::namespaced(client.clone(), &namespace);
+    let resign = CancellationToken::new();
+    let replica = args.replica.as_deref();
+    let (election, tenure) = Election::new(leases, LEASE, replica, resign.clone());
+    let (account, known_account) = watch::channel(None);
+    let (asking, own_namespace) = (client.clone(), namespace.clone());
+    tasks.spawn("election", async move {
+        let found = Account::own(&asking, &own_namespace).await;
+        let owner = found.as_ref().map(Account::owner_reference);
+        account.send_replace(found);
+        election.owned_by(owner).run().await;
+    });
+    let client = fence(client, tenure.clone());
+    let quickstart = args.quickstart();
+    if !quickstart.is_empty() {
+        let creating = quickstart.create(client.clone(), tenure.clone());
+        let ending = shutdown.clone();
+        tasks.spawn("quickstart", async move {
+            tokio::select! {
+                () = creating => ending.cancelled().await,
+                () = ending.cancelled() => {}
+            }
+        });
+    }
     let reporter = Reporter {
         controller: FIELD_MANAGER.to_owned(),
         instance: None,
     };
     let recorder = Recorder::new(client.clone(), reporter);
-    let classes = args.classes();
+    let reading = args.reading();
     let writer = Writer::new(
         client,
-        classes.clone(),
+        reading.clone(),
         namespace.clone(),
+        known_account.clone(),
         recorder,
         metrics.clone(),
     );
     let outcomes = outcomes(&mut tasks, events);
-    tasks.spawn("writer", writer.run(queue, outcomes));
+    tasks.spawn("writer", async move {
+        writer.run(queue, outcomes).await;
+        // Nothing is under way any more: another replica may go on.
+        resign.cancel();
+    });
     let admin = admin.serve(
         health.clone(),
         readiness,
@@ -97,9 +132,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     );
     tasks.spawn("admin", admin);
     let owner = OwnerLoop {
-        owner: Owner::new(classes, namespace, metrics),
+        owner: Owner::new(reading, namespace, metrics),
         inbox,
         effects,
+        tenure,
+        account: known_account,
+        leads: false,
         namespaces,
         synced,
         health,
@@ -209,6 +247,9 @@ struct OwnerLoop {
     owner: Owner,
     inbox: mpsc::Receiver<Event>,
     effects: mpsc::Sender<Effect>,
+    tenure: Tenure,
+    account: watch::Receiver<Option<Account>>,
+    leads: bool,
     namespaces: Arc<Notify>,
     synced: Gate,
     health: Health,
@@ -226,6 +267,14 @@ impl OwnerLoop {
                 biased;
                 // Nothing new is begun; the writer ends what it has.
                 () = self.shutdown.cancelled() => return,
+                leads = self.tenure.changed(self.leads) => {
+                    self.leads = leads;
+                    // Effects that wait for room were decided by who no longer leads.
+                    next = next.filter(|_| leads);
+                    let account = self.account.borrow().clone();
+                    self.owner.runs_as(account);
+                    self.owner.lead(leads);
+                }
                 permit = self.effects.reserve(), if next.is_some() => {
                     if let (Ok(permit), Some(effect)) = (permit, next.take()) {
                         permit.send(effect);

@@ -6,11 +6,18 @@ use k8s_openapi::api::core::v1::{LoadBalancerIngress, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ManagedFieldsEntry, ObjectMeta};
 use model::{LoadBalancerClasses, ServiceRequest};
 
-use crate::request::request_of;
+use crate::request::{Annotations, request_of};
 use crate::status::{ALLOCATED, FIELD_MANAGER};
 
 /// The `ipMode` that we write, and that the API server would default to.
 pub(crate) const IP_MODE: &str = "VIP";
+
+/// Which Services are ours, and what of them we go by.
+#[derive(Debug, Clone)]
+pub(crate) struct Reading {
+    pub(crate) classes: LoadBalancerClasses,
+    pub(crate) annotations: Annotations,
+}
 
 /// All that the controller keeps of a Service of its own.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,10 +45,10 @@ pub(crate) enum Ingress {
 
 impl ServiceView {
     /// The view of a Service that is ours; `None` if its type or class says that it is not.
-    pub(crate) fn of(service: &Service, classes: &LoadBalancerClasses) -> Option<Self> {
+    pub(crate) fn of(service: &Service, reading: &Reading) -> Option<Self> {
         let spec = service.spec.as_ref()?;
         let ours = spec.type_.as_deref() == Some("LoadBalancer")
-            && classes.serve(spec.load_balancer_class.as_deref());
+            && reading.classes.serve(spec.load_balancer_class.as_deref());
         if !ours {
             return None;
         }
@@ -51,7 +58,7 @@ impl ServiceView {
             .and_then(|lb| lb.ingress.as_deref())
             .unwrap_or_default();
         Some(Self {
-            request: request_of(service)?,
+            request: request_of(service, reading.annotations)?,
             resource_version: service.metadata.resource_version.clone()?,
             ingress: ingress.iter().map(Ingress::of).collect(),
             condition: our_condition(service),

@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
+use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
+use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::service::{IP_MODE, ServiceView};
@@ -84,6 +86,27 @@ impl DesiredStatus {
             now,
         )
     }
+}
+
+/// Takes from a Service's status what we own of it, on the version that was read; what somebody else
+/// has written since is left.
+pub(crate) async fn clear(api: &Api<Service>, service: &Service) -> kube::Result<Service> {
+    let metadata = &service.metadata;
+    let name = metadata.name.as_deref().unwrap_or_default();
+    let body = json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": name,
+            "namespace": metadata.namespace,
+            "uid": metadata.uid,
+            "resourceVersion": metadata.resource_version,
+        },
+        "status": {},
+    });
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let patch: Patch<&Value> = Patch::Apply(&body);
+    api.patch_status(name, &params, &patch).await
 }
 
 /// A condition by the API conventions: `lastTransitionTime` changes only with `status`.

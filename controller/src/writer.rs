@@ -2,7 +2,8 @@
 //!
 //! Several effects are under way at once, as many as [`CONCURRENCY`]; the owner sees to it that no
 //! two of them touch the same object. Nothing is retried here: a write that fails is reported, and
-//! the owner decides anew on what is true by then.
+//! the owner decides anew on what is true by then. The client is [fenced](runtime::lease::fence): it
+//! sends no write once another replica may lead.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,21 +20,23 @@ use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions
 use kube::core::NamespaceResourceScope;
 use kube::runtime::events::{Event, EventType, Recorder};
 use kube::{Client, Resource};
-use model::{Allocation, LoadBalancerClasses, PoolName, ServiceKey, Uid};
+use model::{Allocation, PoolName, ServiceKey, Uid};
+use runtime::lease::NotLeading;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::warn;
 
+use crate::account::Account;
 use crate::effect::{
     ConfigKind, Effect, Note, Outcome, Release, ReleaseVerdict, SecretChange, Settle, Settled,
     WriteFailure, Written,
 };
 use crate::ledger::LedgerEntry;
 use crate::metrics::Metrics;
-use crate::service::ServiceView;
+use crate::service::{Reading, ServiceView};
 use crate::status::FIELD_MANAGER;
 
 /// Effects under way at once. The API server answers a small write in 2–3 ms, most of it waiting
@@ -44,25 +47,29 @@ const CONCURRENCY: usize = 24;
 #[derive(Clone)]
 pub(crate) struct Writer {
     client: Client,
-    classes: LoadBalancerClasses,
+    reading: Reading,
     namespace: String,
+    account: watch::Receiver<Option<Account>>,
     recorder: Recorder,
     metrics: Metrics,
 }
 
 impl Writer {
-    /// A writer through this client. `namespace` is our own; `recorder` sends the Events.
+    /// A writer through this client. `namespace` is our own, `account` whom we run as, once that is
+    /// known; `recorder` sends the Events.
     pub(crate) fn new(
         client: Client,
-        classes: LoadBalancerClasses,
+        reading: Reading,
         namespace: String,
+        account: watch::Receiver<Option<Account>>,
         recorder: Recorder,
         metrics: Metrics,
     ) -> Self {
         Self {
             client,
-            classes,
+            reading,
             namespace,
+            account,
             recorder,
             metrics,
         }
@@ -176,6 +183,8 @@ impl Writer {
                 ];
                 let mut secret = Secret::default();
                 secret.metadata.name = Some(SPEAKER_SECRET_NAME.to_owned());
+                let owner = self.account.borrow().as_ref().map(Account::owner_reference);
+                secret.metadata.owner_references = owner.map(|owner| vec![owner]);
                 secret.metadata.labels = Some(labels.map(|(k, v)| (k.into(), v.into())).into());
                 let data = data.into_iter();
                 secret.data = Some(
@@ -371,7 +380,7 @@ impl Writer {
             let Some(service) = same else {
                 return Ok(None);
             };
-            if ServiceView::of(&service, &self.classes).is_some() {
+            if ServiceView::of(&service, &self.reading).is_some() {
                 return Ok(Some(Box::new(service)));
             }
             match self.clear_status(key, &service).await {
@@ -388,22 +397,7 @@ impl Writer {
         if crate::service::our_condition(service).is_none() {
             return Ok(());
         }
-        let body = json!({
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {
-                "name": key.name,
-                "namespace": key.namespace,
-                "uid": service.metadata.uid,
-                "resourceVersion": service.metadata.resource_version,
-            },
-            "status": {},
-        });
-        let patch: Patch<&Value> = Patch::Apply(&body);
-        let answer = self
-            .services(key)
-            .patch_status(&key.name, &apply_params(true), &patch)
-            .await;
+        let answer = crate::status::clear(&self.services(key), service).await;
         self.count("service", answer).map(|_| ())
     }
 
@@ -526,6 +520,11 @@ fn failure_of(error: &kube::Error) -> WriteFailure {
         if status.is_not_found() {
             return WriteFailure::NotFound;
         }
+    }
+    if let kube::Error::Service(source) = error
+        && source.is::<NotLeading>()
+    {
+        return WriteFailure::NotLeading;
     }
     WriteFailure::Refused(runtime::log::chain(error))
 }

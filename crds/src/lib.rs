@@ -49,7 +49,7 @@ pub use l2_advertisement::{
 };
 pub use label_selector::{LabelSelector, LabelSelectorRequirement};
 pub use ledger::{ReadAllocationError, entry_name};
-pub use manifest::{Manifest, RenderManifestError, manifests};
+pub use manifest::{Manifest, RenderManifestError, definitions, manifests};
 pub use parse::{Last, Objects, Parsed, parse};
 pub use password_secret::{PasswordSecret, PasswordValue, SPEAKER_SECRET_NAME};
 pub use problem::{

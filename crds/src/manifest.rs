@@ -30,9 +30,18 @@ pub struct RenderManifestError {
     source: Box<dyn Error + Send + Sync>,
 }
 
-/// The definitions of all kinds.
+/// The definitions of all kinds, as files.
 pub fn manifests() -> Result<Vec<Manifest>, RenderManifestError> {
-    let definitions = [
+    all().iter().map(render).collect()
+}
+
+/// The names of all definitions, as in `ipaddresspools.seamark.io`.
+pub fn definitions() -> impl Iterator<Item = String> {
+    all().into_iter().filter_map(|one| one.metadata.name)
+}
+
+fn all() -> [CustomResourceDefinition; 9] {
+    [
         BFDProfile::crd(),
         BGPAdvertisement::crd(),
         BGPPeer::crd(),
@@ -42,8 +51,7 @@ pub fn manifests() -> Result<Vec<Manifest>, RenderManifestError> {
         L2Advertisement::crd(),
         SpeakerConfig::crd(),
         SpeakerStatus::crd(),
-    ];
-    definitions.iter().map(render).collect()
+    ]
 }
 
 fn render(definition: &CustomResourceDefinition) -> Result<Manifest, RenderManifestError> {

@@ -86,6 +86,7 @@ impl From<&SpeakerConfig> for SpeakerConfigSpec {
             bgp_advertisements: config.bgp_advertisements.iter().map(Into::into).collect(),
             bgp_peers: config.bgp_peers.iter().map(Into::into).collect(),
             leaving: config.leaving,
+            leaving_installation: None,
         }
     }
 }

@@ -70,10 +70,15 @@ pub struct SpeakerConfigSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(transform = schema::without_rules)]
     pub bgp_peers: Vec<SpeakerConfigBgpPeer>,
-    /// Whether Seamark is being taken off the cluster: a speaker that ends then does not come back,
-    /// and gives up its addresses first. The controller leaves it as it is. Default false.
+    /// Whether Seamark is being taken off the cluster: every speaker withdraws all its addresses,
+    /// and nothing is given to Services. `seamark-controller uninstall` writes it. Default false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leaving: bool,
+    /// Which installation leaves: the uid of the ServiceAccount of its controller. A controller with
+    /// another one takes `leaving` back. Absent for whichever there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub leaving_installation: Option<String>,
 }
 
 /// What speakers must know of a pool.

@@ -10,12 +10,14 @@ use serde::Deserialize;
 use crate::kit::Lab;
 use crate::run::Run;
 
-/// Metadata only, no bodies; and of everybody else nothing.
+/// Metadata only, no bodies; of everybody else nothing, nor that a lease is renewed.
 const POLICY: &str = "\
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
+  - level: None
+    resources: [{group: coordination.k8s.io}]
   - level: Metadata
     userGroups: ['system:serviceaccounts:seamark-system']
     verbs: [create, update, patch, delete, deletecollection]

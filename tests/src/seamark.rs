@@ -29,6 +29,8 @@ pub const ADMIN: &str = "127.0.0.1:7472";
 pub enum Part {
     /// The controller, on the host `ctl`.
     Controller,
+    /// Another replica of it, on the host `cp`.
+    OtherController,
     /// The speaker of a node.
     Speaker(String),
 }
@@ -43,13 +45,14 @@ impl Part {
     pub fn host(&self) -> &str {
         match self {
             Self::Controller => "ctl",
+            Self::OtherController => "cp",
             Self::Speaker(node) => node,
         }
     }
 
     pub(crate) fn program(&self) -> &'static str {
         match self {
-            Self::Controller => "seamark-controller",
+            Self::Controller | Self::OtherController => "seamark-controller",
             Self::Speaker(_) => "seamark-speaker",
         }
     }
@@ -58,6 +61,7 @@ impl Part {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Controller => self.program().to_owned(),
+            Self::OtherController => format!("{}-2", self.program()),
             Self::Speaker(node) => format!("{}-{node}", self.program()),
         }
     }
@@ -65,7 +69,7 @@ impl Part {
     /// The node that its pod says it is on.
     fn node(&self) -> &str {
         match self {
-            Self::Controller => "n1",
+            Self::Controller | Self::OtherController => "n1",
             Self::Speaker(node) => node,
         }
     }
@@ -189,9 +193,10 @@ fn launch(
         "--namespace".to_owned(),
         NAMESPACE.to_owned(),
     ]);
-    if let Part::Speaker(node) = part {
-        all.extend(["--node-name".to_owned(), node.clone()]);
-    }
+    all.extend(match part {
+        Part::Controller | Part::OtherController => ["--replica".to_owned(), part.name()],
+        Part::Speaker(node) => ["--node-name".to_owned(), node.clone()],
+    });
     all.extend_from_slice(arguments);
     let process = Start {
         run: host.owner(),
@@ -275,6 +280,7 @@ fn put_pod(cluster: &Cluster, part: &Part) -> Result<Pod> {
 fn addresses(part: &Part) -> Result<[IpAddr; 2]> {
     match part {
         Part::Controller => Ok(["10.99.0.4".parse()?, "fd99::4".parse()?]),
+        Part::OtherController => Ok(["10.99.0.2".parse()?, "fd99::2".parse()?]),
         Part::Speaker(node) => Ok(address::node(crate::topology::node_number(node)?)),
     }
 }

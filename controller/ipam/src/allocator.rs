@@ -113,6 +113,11 @@ impl Allocator {
         self.ledger.entry(address)
     }
 
+    /// Everything that is recorded, by address.
+    pub fn allocations(&self) -> impl Iterator<Item = &Allocation> {
+        self.ledger.entries()
+    }
+
     /// The records that name a Service, IPv4 first, then by address.
     pub fn held_by<'a>(&'a self, uid: &Uid) -> impl Iterator<Item = &'a Allocation> + use<'a> {
         self.ledger.held_by(uid)

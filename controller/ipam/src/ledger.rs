@@ -59,6 +59,11 @@ impl Ledger {
         self.entries.get(&Key::of(address))
     }
 
+    /// Every entry, in the order of the addresses.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Allocation> {
+        self.entries.values()
+    }
+
     /// Every address that has an entry, in order.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.entries.values().map(|entry| entry.address)

@@ -15,6 +15,7 @@ use runtime::watch::WatchEvent;
 use tracing::{debug, warn};
 
 use super::{Owner, Timer};
+use crate::account::Account;
 use crate::effect::{ConfigKind, Effect, WriteFailure, Written};
 use crate::service::newer;
 use crate::status::condition;
@@ -29,6 +30,7 @@ const STATUS_DELAY: SignedDuration = SignedDuration::from_millis(500);
 pub(super) struct Configuration {
     kinds: Kinds,
     secrets: Secrets,
+    account: Option<Account>,
     written: Option<SpeakerConfig>,
     written_synced: bool,
     settled: Config,
@@ -57,6 +59,7 @@ impl Configuration {
         Self {
             kinds: Kinds::default(),
             secrets: Secrets::of(namespace),
+            account: None,
             written: None,
             written_synced: false,
             settled: Config::default(),
@@ -68,6 +71,21 @@ impl Configuration {
             looking_up: BTreeSet::new(),
             failures: 0,
         }
+    }
+
+    pub(super) fn runs_as(&mut self, account: Option<Account>) {
+        self.account = account;
+    }
+
+    /// Whether this installation is being taken off the cluster. An order that was meant for an
+    /// earlier one is none; one that names nobody, or that nobody can tell, is.
+    pub(super) fn is_leaving(&self) -> bool {
+        let Some(written) = &self.written else {
+            return false;
+        };
+        let meant = written.spec.leaving_installation.as_deref();
+        let own = self.account.as_ref().map(Account::uid);
+        written.spec.leaving && (meant.is_none() || own.is_none() || meant == own)
     }
 
     /// Whether everything was read that speakers are told of. Passwords are not waited for: who
@@ -83,6 +101,13 @@ impl Configuration {
 
     pub(super) fn mark_dirty(&mut self) {
         self.dirty = true;
+    }
+
+    /// Whoever decides now asks and writes all of it itself.
+    pub(super) fn stand_down(&mut self) {
+        self.writing.clear();
+        self.looking_up.clear();
+        self.status = StatusDue::No;
     }
 
     pub(super) fn pool_status_due(&mut self) {
@@ -272,7 +297,7 @@ impl Owner {
             let resource_version = written.and_then(|written| written.resource_version());
             self.configuration.writing.insert(object);
             let spec = Box::new(spec);
-            self.effects.push_back(Effect::WriteSpeakerConfig {
+            self.want(Effect::WriteSpeakerConfig {
                 spec,
                 resource_version,
             });
@@ -301,8 +326,7 @@ impl Owner {
         if shown != conditions.as_slice() {
             self.configuration.writing.insert(object);
             let status = Box::new(SpeakerConfigStatus { conditions });
-            self.effects
-                .push_back(Effect::WriteSpeakerConfigStatus(status));
+            self.want(Effect::WriteSpeakerConfigStatus(status));
         }
     }
 
@@ -332,10 +356,8 @@ impl Owner {
                 )
             })
             .collect();
-        let mut config = crds::speaker_config(&configuration.settled, &referenced);
-        // Whoever takes Seamark off the cluster says so there, and nowhere else.
-        let written = configuration.written.as_ref();
-        config.leaving = written.is_some_and(|written| written.spec.leaving);
+        // Nothing is written while we leave: an order to leave that is there is not meant for us.
+        let config = crds::speaker_config(&configuration.settled, &referenced);
         SpeakerConfigSpec::from(&config)
     }
 

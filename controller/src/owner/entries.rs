@@ -107,8 +107,7 @@ impl Owner {
         };
         let entry = entry.clone();
         self.releasing.insert(address);
-        self.effects
-            .push_back(Effect::Release(Box::new(Release { entry, holder })));
+        self.want(Effect::Release(Box::new(Release { entry, holder })));
     }
 
     /// A claim that never became an entry ends with its Service, unless its write is under way:

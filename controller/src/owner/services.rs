@@ -65,7 +65,7 @@ impl Owner {
     /// Takes a state of a Service; an older one than is known changes nothing. Returns its uid if
     /// it is ours.
     pub(super) fn apply_service(&mut self, service: &Service) -> Option<Uid> {
-        let Some(view) = ServiceView::of(service, &self.classes) else {
+        let Some(view) = ServiceView::of(service, &self.reading) else {
             let uid = Uid::new(service.metadata.uid.clone()?);
             self.remove_service(&uid);
             return None;
@@ -111,8 +111,7 @@ impl Owner {
         let held: Vec<IpAddr> = self.allocator.held_by(uid).map(|a| a.address).collect();
         if held.is_empty() && tracked.view.condition.is_some() {
             // Whoever holds an address is asked after when that is released.
-            self.effects
-                .push_back(Effect::Leave(key.clone(), uid.clone()));
+            self.want(Effect::Leave(key.clone(), uid.clone()));
         }
         self.dirty_entries.extend(held);
     }

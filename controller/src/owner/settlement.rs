@@ -139,7 +139,7 @@ impl Owner {
             let released: Vec<IpAddr> = released.collect();
             self.releasing.extend(&released);
             self.settling.insert(uid.clone(), released);
-            self.effects.push_back(Effect::Settle(Box::new(settle)));
+            self.want(Effect::Settle(Box::new(settle)));
         } else {
             tracked.failures = 0;
         }
@@ -181,7 +181,7 @@ impl Owner {
             }),
         };
         self.settling.insert(uid.clone(), Vec::new());
-        self.effects.push_back(Effect::Settle(Box::new(settle)));
+        self.want(Effect::Settle(Box::new(settle)));
     }
 
     /// What is decided is taken at once, so that the next Service decided in the same breath does

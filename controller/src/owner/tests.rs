@@ -2,6 +2,8 @@
 
 mod configuration;
 mod conflicts;
+mod leading;
+mod leaving;
 mod passwords;
 mod peers;
 mod profiles;

@@ -10,7 +10,7 @@ use model::{ExternalTrafficPolicy, IpFamily, L2Advertisement, NodeName, PoolName
 use crate::fitness::{Fitness, Grade, Verdict};
 use crate::interfaces::{Interfaces, Wanted};
 use crate::speaking::{Admission, Speaking};
-use crate::{Node, Service, Snapshot, Withheld};
+use crate::{Departure, Node, Service, Snapshot, Withheld};
 
 /// The advertisements of a snapshot, applied to its nodes; each combination of advertisements is
 /// worked out once for all the Services that it speaks for.
@@ -81,6 +81,9 @@ impl<'a> Rules<'a> {
         if here.is_some_and(|node| node.excluded) {
             return Some(Withheld::NodeExcluded);
         }
+        if is_leaving(self.snapshot) {
+            return Some(Departure::Uninstalled.into());
+        }
         let gated = match field {
             // On a segment it waits until the others know as well.
             Some(_) => is_gated(self.snapshot, &self.snapshot.node),
@@ -125,7 +128,7 @@ impl<'a> Field<'a> {
     ) -> Self {
         let nodes = snapshot.nodes.iter().filter(|(name, node)| {
             let speaks = snapshot.speakers.contains(*name) && !is_gated(snapshot, name);
-            speaks && !node.excluded
+            speaks && !node.excluded && !is_leaving(snapshot)
         });
         let preferred = nodes.filter_map(|(name, node)| {
             let preference = preference(node, advertisements)?;
@@ -190,6 +193,12 @@ fn grade(snapshot: &Snapshot, name: &NodeName, node: &Node) -> (bool, Grade) {
 fn is_gated(snapshot: &Snapshot, name: &NodeName) -> bool {
     let own = *name == snapshot.node && snapshot.fitness == Fitness::Unverified;
     own || verdict(snapshot, name).fitness == Fitness::Unverified
+}
+
+/// Whether all speakers are ordered to fall silent: no node takes over from another then.
+fn is_leaving(snapshot: &Snapshot) -> bool {
+    let config = snapshot.config.as_ref();
+    config.is_some_and(|config| config.leaving)
 }
 
 fn verdict(snapshot: &Snapshot, name: &NodeName) -> Verdict {

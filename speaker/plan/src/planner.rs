@@ -64,8 +64,8 @@ impl WithheldAddress {
 /// It starts only what ledger and status agree on; on a segment, only where it ranks first of the
 /// nodes known to be fit. It goes on with what it announces unless something was read that says
 /// stop: the Service is gone; the ledger names other holders; this node is not admitted, is
-/// excluded or (towards peers) leaves, or has no endpoint under `Local`; no peer is left; or, on a
-/// segment and with all facts known, another node ranks first. What is missing or unreadable stops
+/// excluded or (towards peers) leaves, or has no endpoint under `Local`; all speakers are ordered to
+/// leave; no peer is left; or, on a segment and with all facts known, another node ranks first. What is missing or unreadable stops
 /// nothing.
 pub fn plan(snapshot: &Snapshot) -> Plan {
     let mut planner = Planner {

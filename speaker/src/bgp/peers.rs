@@ -100,8 +100,10 @@ pub(crate) fn router_id(interfaces: &[Interface], node: &NodeName) -> Option<Rou
 /// How a peer is left that is to be left for that reason.
 fn drain(settings: &BgpPeer, why: Departure) -> Drain {
     let GracefulShutdown { enabled, wait } = settings.graceful_shutdown;
+    // Where all nodes go there is none to go to instead.
+    let waits = enabled && why != Departure::Uninstalled;
     Drain {
-        wait: if enabled { wait } else { Duration::ZERO },
+        wait: if waits { wait } else { Duration::ZERO },
         text: why.to_string(),
     }
 }

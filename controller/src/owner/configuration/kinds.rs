@@ -168,11 +168,12 @@ impl Owner {
         self.look_up_if_doubtful();
     }
 
-    pub(super) fn look_up_if_doubtful(&mut self) {
-        let configuration = &mut self.configuration;
+    pub(in crate::owner) fn look_up_if_doubtful(&mut self) {
         for kind in ConfigKind::ALL {
-            if configuration.kinds.is_doubtful(kind) && configuration.looking_up.insert(kind) {
-                self.effects.push_back(Effect::LookUpKind(kind));
+            let configuration = &mut self.configuration;
+            let doubtful = self.leads && configuration.kinds.is_doubtful(kind);
+            if doubtful && configuration.looking_up.insert(kind) {
+                self.want(Effect::LookUpKind(kind));
             }
         }
     }

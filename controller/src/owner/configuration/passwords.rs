@@ -201,8 +201,7 @@ impl Owner {
         }
         if let Some(change) = secrets.change(wanted) {
             configuration.writing.insert(object);
-            self.effects
-                .push_back(Effect::WriteSpeakerSecret(Box::new(change)));
+            self.want(Effect::WriteSpeakerSecret(Box::new(change)));
         }
     }
 }

@@ -48,8 +48,7 @@ impl Owner {
                 .writing
                 .insert(format!("IPAddressPool/{name}"))
             {
-                self.effects
-                    .push_back(Effect::WritePoolStatus(name, Box::new(status)));
+                self.want(Effect::WritePoolStatus(name, Box::new(status)));
             }
         }
     }
@@ -81,8 +80,7 @@ impl Owner {
         for (kind, name, conditions) in writes {
             let object = format!("{}/{name}", kind.kind());
             if self.configuration.writing.insert(object) {
-                self.effects
-                    .push_back(Effect::WriteConditions(kind, name, conditions));
+                self.want(Effect::WriteConditions(kind, name, conditions));
             }
         }
     }

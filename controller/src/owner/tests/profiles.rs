@@ -146,23 +146,3 @@ fn nothing_is_written_before_profiles_were_read() {
     assert_eq!(world.effects(), []);
     assert_eq!(*world.config(), before);
 }
-
-#[test]
-fn that_seamark_leaves_is_kept_whatever_else_changes() {
-    let mut world = world();
-    world.edit_config(|config| config.spec.leaving = true);
-    world.converge();
-    assert!(world.config().spec.leaving);
-    world.apply_peer("tor", &json!({ "bfdProfile": "fast", "holdTime": "9s" }));
-    world.converge();
-    let spec = &world.config().spec;
-    assert_eq!(
-        (spec.leaving, spec.bgp_peers[0].hold_time.as_str()),
-        (true, "9s")
-    );
-    world.start();
-    assert!(world.config().spec.leaving);
-    world.edit_config(|config| config.spec.leaving = false);
-    world.converge();
-    assert!(!world.config().spec.leaving);
-}

@@ -23,6 +23,8 @@ use crate::effect::{
 use crate::ledger::LedgerEntry;
 use crate::metrics::Metrics;
 use crate::owner::{Event, Owner};
+use crate::request::Annotations;
+use crate::service::Reading;
 
 /// What the API server holds, and an owner that was told of it or not.
 pub(super) struct World {
@@ -263,6 +265,10 @@ impl World {
             since: 1,
         };
         self.store(&allocation)
+    }
+
+    pub(super) fn tell_entry(&mut self, entry: IPAllocation) {
+        self.tell(Event::Allocation(WatchEvent::Applied(entry)));
     }
 
     /// The entry as the first write of its release left it.
@@ -692,6 +698,11 @@ impl World {
 }
 
 fn owner() -> Owner {
-    let classes = LoadBalancerClasses::new(true, []);
-    Owner::new(classes, "seamark-system".to_owned(), Metrics::default())
+    let reading = Reading {
+        classes: LoadBalancerClasses::new(true, []),
+        annotations: Annotations::default(),
+    };
+    let mut owner = Owner::new(reading, "seamark-system".to_owned(), Metrics::default());
+    owner.lead(true);
+    owner
 }

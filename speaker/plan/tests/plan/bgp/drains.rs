@@ -91,7 +91,7 @@ fn an_endpoint_that_goes_during_a_drain_takes_its_route_along() {
 }
 
 #[test]
-fn on_a_segment_only_the_label_moves_an_address() {
+fn on_a_segment_only_the_label_moves_an_address_and_only_an_uninstall_silences_it() {
     for (why, change) in DRAINING {
         let mut facts = cluster(&["n1", "n2"]);
         change_advertisement(&mut facts, |_| {});
@@ -101,18 +101,25 @@ fn on_a_segment_only_the_label_moves_an_address() {
             continue;
         }
         let after = vips().map(|vip| owners(&facts, vip));
-        let label = why == Departure::Excluded;
         let n2 = vec![NodeName::new("n2")];
-        assert_eq!(after, if label { [n2.clone(), n2] } else { before });
-        let excluded = label.then_some(Withheld::NodeExcluded);
         let here = plan(&facts);
-        for vip in vips().into_iter().filter(|_| label) {
-            assert_eq!(why_not(&here, vip), excluded.clone());
+        let reasons = vips().map(|vip| why_not(&here, vip));
+        match why {
+            Departure::Excluded => {
+                assert_eq!(after, [n2.clone(), n2]);
+                assert_eq!(reasons, [(); 2].map(|()| Some(Withheld::NodeExcluded)));
+            }
+            Departure::Uninstalled => {
+                assert_eq!(after, [vec![], vec![]]);
+                assert_eq!(reasons, [(); 2].map(|()| Some(why.into())));
+            }
+            Departure::ShuttingDown | Departure::Deleted | Departure::Cordoned => {
+                assert_eq!(after, before);
+            }
         }
     }
 }
 
-/// What is not known keeps a node where it is.
 #[test]
 fn a_node_that_is_missing_and_was_not_seen_deleted_stays() {
     let mut facts = planned(routed(&["n1", "n2"]));
