@@ -45,6 +45,10 @@ const WAITS: &[(&str, &str)] = &[
         "tests/src/bin/bench/bfd/ground.rs",
         "spans that a figure is about",
     ),
+    (
+        "tests/src/standstill.rs",
+        "a witness measures how late it wakes up",
+    ),
 ];
 
 #[test]
