@@ -264,6 +264,12 @@ impl Index {
         self.proxy.forwarding()
     }
 
+    /// Whether all speakers are ordered to leave.
+    pub(crate) fn is_leaving(&self) -> bool {
+        let config = self.facts.config.as_ref();
+        config.is_some_and(|config| config.leaving)
+    }
+
     /// The generation of the SpeakerConfig in force.
     pub(crate) fn config_generation(&self) -> Option<i64> {
         self.config_generation

@@ -21,6 +21,8 @@ pub(crate) struct Standing {
     pub(crate) node_uid: Option<String>,
     /// Whether the SpeakerStatus is there at this moment.
     pub(crate) exists: bool,
+    /// Whether all speakers are ordered to leave, and somebody waits for what this one says.
+    pub(crate) leaving: bool,
     pub(crate) config_generation: Option<i64>,
     pub(crate) interfaces: Vec<SpeakerInterface>,
     /// On a segment, to BGP peers or both.
@@ -49,6 +51,7 @@ impl Standing {
         Self {
             node_uid: index.own_uid().map(ToOwned::to_owned),
             exists: index.has_own_status(),
+            leaving: index.is_leaving(),
             config_generation: index.config_generation(),
             interfaces: interfaces(index),
             announced_v4: counts.of_family(IpFamily::V4).either,

@@ -30,6 +30,8 @@ mod bgp_routers;
 mod bgp_routes;
 mod bgp_sessions;
 mod bgp_unnumbered;
+mod chart;
+mod chart_install;
 mod ground;
 mod health;
 mod history;
@@ -83,6 +85,7 @@ fn main() -> ExitCode {
         bgp_routes::scenarios(),
         bgp_sessions::scenarios(),
         bgp_unnumbered::scenarios(),
+        chart_install::scenarios(),
         ground::scenarios(),
         health::scenarios(),
         hostile::scenarios(),

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::host::Host;
 use crate::pki::Pki;
-use crate::process::{Process, Start};
+use crate::process::{Process, Start, Surroundings};
 use crate::run::{Run, Stage};
 use crate::topology::Topology;
 use crate::{audit, eventually, http, tools};
@@ -30,6 +30,7 @@ pub(crate) struct ControlPlane {
     etcd: Process,
     api_server: Option<Process>,
     manager: Option<Process>,
+    scheduler: Option<Process>,
     audit: bool,
 }
 
@@ -37,6 +38,8 @@ pub(crate) struct ControlPlane {
 struct Programs {
     api_server: PathBuf,
     manager: PathBuf,
+    /// For nodes with kubelet only.
+    scheduler: Option<PathBuf>,
 }
 
 impl ControlPlane {
@@ -46,6 +49,10 @@ impl ControlPlane {
         let programs = Programs {
             api_server: tools::built("kube-apiserver")?,
             manager: tools::built("kube-controller-manager")?,
+            scheduler: topology
+                .kubelets
+                .then(|| tools::built("kube-scheduler"))
+                .transpose()?,
         };
         let etcd = start_etcd(run)?;
         let mut plane = Self {
@@ -55,6 +62,7 @@ impl ControlPlane {
             etcd,
             api_server: None,
             manager: None,
+            scheduler: None,
             audit: topology.audit,
         };
         plane.wait_for_etcd()?;
@@ -84,6 +92,8 @@ impl ControlPlane {
             "--service-cluster-ip-range=10.96.0.0/16,fd96::/108".to_owned(),
             // No DNS in the lab.
             "--kubelet-preferred-address-types=InternalIP".to_owned(),
+            format!("--kubelet-client-certificate={}", file("apiserver.crt")),
+            format!("--kubelet-client-key={}", file("apiserver.key")),
             "--allow-privileged=true".to_owned(),
             "--profiling=false".to_owned(),
         ];
@@ -119,13 +129,22 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// Start the controller manager, killing one that runs; without the node life cycle controller: nobody renews the
-    /// leases of hand-made nodes, and it would call them NotReady after 50 s.
+    /// Start the controller manager, killing one that runs; for hand-made nodes without the node life
+    /// cycle controller, which would call them NotReady, as nobody renews their leases.
     pub(crate) fn start_manager(&mut self) -> Result<()> {
         // Its port must be free.
         self.manager = None;
         let kubeconfig = self.pki.path("manager.kubeconfig");
-        let arguments = [
+        let controllers = if self.programs.scheduler.is_some() {
+            // Twelve seconds after its kubelet fell silent a node is NotReady.
+            ["--controllers=*", "--node-monitor-grace-period=12s"]
+        } else {
+            [
+                "--controllers=*,-node-lifecycle-controller",
+                "--profiling=false",
+            ]
+        };
+        let mut arguments = vec![
             format!("--kubeconfig={kubeconfig}"),
             format!("--authentication-kubeconfig={kubeconfig}"),
             format!("--authorization-kubeconfig={kubeconfig}"),
@@ -136,8 +155,8 @@ impl ControlPlane {
             format!("--root-ca-file={}", self.pki.path("ca.crt")),
             "--use-service-account-credentials=true".to_owned(),
             "--leader-elect=false".to_owned(),
-            "--controllers=*,-node-lifecycle-controller".to_owned(),
         ];
+        arguments.extend(controllers.map(str::to_owned));
         self.manager = Some(self.spawn(
             "kube-controller-manager",
             Stage::ControllerManager,
@@ -147,12 +166,30 @@ impl ControlPlane {
         Ok(())
     }
 
+    /// Start the scheduler, where there is something to schedule.
+    pub(crate) fn start_scheduler(&mut self) -> Result<()> {
+        let Some(program) = &self.programs.scheduler else {
+            return Ok(());
+        };
+        let kubeconfig = self.pki.path("scheduler.kubeconfig");
+        let arguments = [
+            format!("--kubeconfig={kubeconfig}"),
+            format!("--authentication-kubeconfig={kubeconfig}"),
+            format!("--authorization-kubeconfig={kubeconfig}"),
+            "--leader-elect=false".to_owned(),
+        ];
+        let stage = Stage::ControllerManager;
+        self.scheduler = Some(self.spawn("kube-scheduler", stage, program, &arguments)?);
+        Ok(())
+    }
+
     /// All its processes that run, for figures and failure reports.
     pub(crate) fn processes(&self) -> impl Iterator<Item = &Process> {
         [
             Some(&self.etcd),
             self.api_server.as_ref(),
             self.manager.as_ref(),
+            self.scheduler.as_ref(),
         ]
         .into_iter()
         .flatten()
@@ -174,6 +211,7 @@ impl ControlPlane {
             program,
             arguments,
             environment: &[],
+            surroundings: Surroundings::Own,
         }
         .spawn()
     }
@@ -208,6 +246,7 @@ fn start_etcd(run: &Arc<Run>) -> Result<Process> {
         program: &program,
         arguments: &arguments,
         environment: &[],
+        surroundings: Surroundings::Own,
     }
     .spawn()
 }

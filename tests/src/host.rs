@@ -10,7 +10,7 @@ use nix::ifaddrs::getifaddrs;
 
 use crate::frame::Mac;
 use crate::network::{self, LAN};
-use crate::process::{Process, Start};
+use crate::process::{Process, Start, Surroundings};
 use crate::run::{Run, Stage};
 use crate::{namespace, shell};
 
@@ -78,6 +78,7 @@ impl Host {
             program: Path::new(program),
             arguments: &arguments,
             environment: &[],
+            surroundings: Surroundings::Own,
         }
         .spawn()
     }

@@ -14,6 +14,7 @@ use crate::control_plane::ControlPlane;
 use crate::eventually;
 use crate::frame::Mac;
 use crate::host::Host;
+use crate::kubelet::RealNode;
 use crate::network::{self, LAN};
 use crate::pki::Pki;
 use crate::pods::{self, Place, Pod};
@@ -25,6 +26,7 @@ use crate::topology::{Topology, node_number};
 use crate::wall_clock::WallClock;
 
 mod proxies;
+mod real;
 mod reset;
 
 /// How long the control plane may take.
@@ -45,6 +47,7 @@ pub struct Lab {
     are_clients_behind: bool,
     pods: BTreeMap<String, Pod>,
     pod_serial: u32,
+    kubelets: BTreeMap<String, RealNode>,
     last_reset: SystemTime,
     cluster: Cluster,
     plane: ControlPlane,
@@ -76,6 +79,7 @@ impl Lab {
             are_clients_behind: false,
             pods: BTreeMap::new(),
             pod_serial: 0,
+            kubelets: BTreeMap::new(),
             last_reset: SystemTime::now(),
             cluster,
             plane,
@@ -482,8 +486,12 @@ impl Lab {
     fn furnish(&mut self) -> Result<()> {
         self.plane.start_manager()?;
         self.cluster.make_namespace(pods::NAMESPACE)?;
-        for number in 1..=self.topology.nodes {
-            self.cluster.put_node(number)?;
+        if self.topology.kubelets {
+            self.start_kubelets()?;
+        } else {
+            for number in 1..=self.topology.nodes {
+                self.cluster.put_node(number)?;
+            }
         }
         self.start_proxies()?;
         self.start_base_pods()

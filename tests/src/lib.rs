@@ -24,6 +24,7 @@ pub mod host;
 pub mod http;
 pub mod kernel;
 mod kit;
+mod kubelet;
 mod namespace;
 mod network;
 pub mod peer;

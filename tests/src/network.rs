@@ -66,6 +66,26 @@ pub(crate) fn up(run: &Arc<Run>, topology: &Topology) -> Result<()> {
     own_leg(run)
 }
 
+/// Routes to the pods of each node, whose network plugin gives them one prefix a family: from the
+/// other nodes, from the control plane, and from the routers.
+pub(crate) fn route_to_nodes_of_pods(run: &Run, topology: &Topology) -> Result<()> {
+    let nodes = topology.node_names();
+    let routers = (1..=topology.routers).map(|number| format!("r{number}"));
+    let others = routers.chain([String::from("cp")]);
+    for host in nodes.iter().cloned().chain(others) {
+        let mut lines = String::new();
+        for number in 1..=topology.nodes {
+            if host != format!("n{number}") {
+                let [v4, v6] = address::node(number);
+                let _ = writeln!(lines, "route replace 10.244.{number}.0/24 via {v4}");
+                let _ = writeln!(lines, "route replace fd00:10:244:{number}::/64 via {v6}");
+            }
+        }
+        batch(run, &host, &lines)?;
+    }
+    Ok(())
+}
+
 /// Put the addresses and routes of a node back, whatever a scenario did to them.
 pub(crate) fn restore(run: &Run, host: &str, topology: &Topology) -> Result<()> {
     let leg = legs(topology).into_iter().find(|leg| leg.host == host);

@@ -1,6 +1,7 @@
 //! Certificates, keys, tokens and kubeconfigs of a run, all in its folder.
 
 use std::fs::{self, Permissions};
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,8 @@ use crate::address::API_SERVER;
 /// Tokens of the static token file: user, uid, groups.
 const TOKENS: &str = "admintoken,admin,admin,\"system:masters\"\n\
     proxytoken,system:kube-proxy,kube-proxy\n\
-    managertoken,system:kube-controller-manager,kube-controller-manager\n";
+    managertoken,system:kube-controller-manager,kube-controller-manager\n\
+    schedulertoken,system:kube-scheduler,kube-scheduler\n";
 
 /// Where the files of a run's public key infrastructure are.
 #[derive(Debug, Clone)]
@@ -33,6 +35,7 @@ impl Pki {
             ("admin", "admintoken"),
             ("proxy", "proxytoken"),
             ("manager", "managertoken"),
+            ("scheduler", "schedulertoken"),
         ] {
             pki.kubeconfig(user, &format!("token: {token}"))?;
         }
@@ -65,30 +68,56 @@ impl Pki {
         Ok(self.path(&name))
     }
 
+    /// Certificate and kubeconfig of the kubelet of a node, which serves under it as well.
+    pub(crate) fn node(&self, name: &str, addresses: &[IpAddr]) -> Result<()> {
+        let names = addresses.iter().map(ToString::to_string);
+        let names = std::iter::once(name.to_owned()).chain(names).collect();
+        self.certificate(name, &format!("system:node:{name}"), "system:nodes", names)?;
+        let credentials = format!(
+            "client-certificate: {}, client-key: {}",
+            self.path(&format!("{name}.crt")),
+            self.path(&format!("{name}.key")),
+        );
+        self.kubeconfig(name, &credentials).map(drop)
+    }
+
+    /// A certificate of our authority for a user, or a server, or both.
+    fn certificate(
+        &self,
+        file: &str,
+        common_name: &str,
+        organization: &str,
+        names: Vec<String>,
+    ) -> Result<()> {
+        let authority = fs::read_to_string(self.dir.join("ca.key"))?;
+        let authority = KeyPair::from_pem(&authority)?;
+        let ca = authority_parameters()?;
+        let issuer = Issuer::from_params(&ca, &authority);
+        let key = KeyPair::generate()?;
+        let mut parameters = CertificateParams::new(names)?;
+        let name = &mut parameters.distinguished_name;
+        name.push(DnType::CommonName, common_name);
+        name.push(DnType::OrganizationName, organization);
+        let certificate = parameters.signed_by(&key, &issuer)?;
+        self.write(&format!("{file}.crt"), &certificate.pem())?;
+        self.write(&format!("{file}.key"), &key.serialize_pem())
+    }
+
     fn certificates(&self) -> Result<()> {
         let ca_key = KeyPair::generate()?;
-        let mut ca = CertificateParams::new(Vec::new())?;
-        ca.distinguished_name
-            .push(DnType::CommonName, "seamark lab");
-        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = authority_parameters()?;
+        self.write("ca.key", &ca_key.serialize_pem())?;
         self.write("ca.crt", &ca.self_signed(&ca_key)?.pem())?;
-
-        let key = KeyPair::generate()?;
         let names = ["kubernetes", "kubernetes.default.svc", "localhost"];
         let addresses = ["10.99.0.2", "fd99::2", "127.0.0.1", "10.96.0.1", "fd96::1"];
-        let all: Vec<String> = names
-            .iter()
-            .chain(&addresses)
-            .map(ToString::to_string)
-            .collect();
-        let mut server = CertificateParams::new(all)?;
-        server
-            .distinguished_name
-            .push(DnType::CommonName, "kube-apiserver");
-        let issuer = Issuer::from_params(&ca, &ca_key);
-        self.write("apiserver.crt", &server.signed_by(&key, &issuer)?.pem())?;
-        self.write("apiserver.key", &key.serialize_pem())?;
-
+        let all = names.iter().chain(&addresses).map(ToString::to_string);
+        // The API server asks kubelets as somebody whom nobody refuses.
+        self.certificate(
+            "apiserver",
+            "kube-apiserver",
+            "system:masters",
+            all.collect(),
+        )?;
         let accounts = KeyPair::generate()?;
         self.write("accounts.key", &accounts.serialize_pem())?;
         self.write("accounts.pub", &accounts.public_key_pem())
@@ -100,4 +129,12 @@ impl Pki {
         fs::set_permissions(&path, Permissions::from_mode(0o600))?;
         Ok(())
     }
+}
+
+fn authority_parameters() -> Result<CertificateParams> {
+    let mut ca = CertificateParams::new(Vec::new())?;
+    ca.distinguished_name
+        .push(DnType::CommonName, "seamark lab");
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    Ok(ca)
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::address::{self, POD_PORT};
 use crate::cluster::{Cluster, SOME_TIME, condition};
 use crate::host::Host;
-use crate::process::{Process, Start};
+use crate::process::{Process, Start, Surroundings};
 use crate::run::Stage;
 use crate::{network, shell, tools};
 
@@ -81,6 +81,7 @@ pub(crate) fn start(
         program: &tools::ours("lab-pod")?,
         arguments: &[name.to_owned(), POD_PORT.to_string()],
         environment: &[],
+        surroundings: Surroundings::Own,
     }
     .spawn()?;
     create_object(cluster, name, labels, place.node.name(), addresses)?;

@@ -26,6 +26,16 @@ pub struct Process {
     run: Arc<Run>,
 }
 
+/// What of the machine a process sees besides its network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Surroundings {
+    /// A /sys that shows its own network.
+    #[default]
+    Own,
+    /// The machine's /sys, with the cgroups in it.
+    Machine,
+}
+
 /// What to start and where.
 #[derive(Debug, Clone)]
 pub(crate) struct Start<'a> {
@@ -36,6 +46,7 @@ pub(crate) struct Start<'a> {
     pub(crate) program: &'a Path,
     pub(crate) arguments: &'a [String],
     pub(crate) environment: &'a [(&'a str, &'a str)],
+    pub(crate) surroundings: Surroundings,
 }
 
 impl Start<'_> {
@@ -45,10 +56,22 @@ impl Start<'_> {
         }
         let log = self.run.dir().join(format!("{}.log", self.name));
         let file = File::options().create(true).append(true).open(&log)?;
-        // `ip netns exec` keeps the process number, and gives the program a /sys of that namespace.
+        let namespace = self.run.namespace(self.host);
+        // Both keep the process number.
+        let mut command = match self.surroundings {
+            Surroundings::Own => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", &namespace]);
+                command
+            }
+            Surroundings::Machine => {
+                let mut command = Command::new("nsenter");
+                command.arg(format!("--net=/run/netns/{namespace}"));
+                command
+            }
+        };
         // A group of its own keeps Ctrl-C away from it, so that the run can end things in order.
-        let child = Command::new("ip")
-            .args(["netns", "exec", &self.run.namespace(self.host)])
+        let child = command
             .arg(self.program)
             .args(self.arguments)
             .envs(self.environment.iter().copied())

@@ -1,6 +1,7 @@
 //! A run of the lab owns what it makes: processes, namespaces and a folder. Whatever way the run
 //! takes out, they are ended; what a killed run left behind is ended by the next one.
 
+mod cgroup;
 mod record;
 
 use std::fs;
@@ -68,6 +69,11 @@ pub(crate) fn end_all(logs: Logs) {
     }
 }
 
+/// Kill whatever is in a cgroup of a run.
+pub(crate) fn end_cgroup_members(name: &str) -> Result<()> {
+    cgroup::kill_members(name)
+}
+
 /// One run of the lab in this process.
 #[derive(Debug)]
 pub struct Run {
@@ -129,6 +135,18 @@ impl Run {
 
     pub(crate) fn add_process(&self, stage: Stage, pid: u32, name: &str) -> Result<()> {
         self.note(|record| record.add_process(stage, pid, name))
+    }
+
+    /// Make a cgroup that is ended with the run.
+    pub(crate) fn add_cgroup(&self, name: &str) -> Result<()> {
+        self.note(|record| record.add_cgroup(name))?;
+        cgroup::make(name)
+    }
+
+    /// Put a setting of the machine back when the run ends, whatever is done to it meanwhile.
+    pub(crate) fn keep_setting(&self, path: &str) -> Result<()> {
+        let value = fs::read_to_string(path).with_context(|| format!("reading {path}"))?;
+        self.note(|record| record.add_setting(path, value.trim()))
     }
 
     pub(crate) fn is_ended(&self) -> bool {

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::cluster::{Cluster, NAMESPACE};
 use crate::host::Host;
 use crate::pki::Pki;
-use crate::process::{Process, Start};
+use crate::process::{Process, Start, Surroundings};
 use crate::run::Stage;
 use crate::wall_clock::WallClock;
 use crate::{address, eventually, http, pods, tools};
@@ -164,7 +164,9 @@ pub(crate) fn start_by_clock(
 ) -> Result<(Instance, WallClock)> {
     let file = host.owner().dir().join(format!("{}.clock", part.name()));
     let clock = WallClock::new(file)?;
-    let program = tools::ours(part.program())?.to_string_lossy().into_owned();
+    let program = tools::dynamic(part.program())?
+        .to_string_lossy()
+        .into_owned();
     let mut wrapping = clock.variables();
     wrapping.push(program);
     let program = Path::new("env");
@@ -206,6 +208,7 @@ fn launch(
         program,
         arguments: &all,
         environment: &[],
+        surroundings: Surroundings::Own,
     }
     .spawn()?;
     Ok(Instance {

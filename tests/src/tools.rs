@@ -58,3 +58,12 @@ pub fn ours(program: &str) -> Result<PathBuf> {
         ),
     }
 }
+
+/// The same built for the loader, which can put other libraries before its own.
+pub(crate) fn dynamic(program: &str) -> Result<PathBuf> {
+    let folder = env::var_os("SEAMARK_DYNAMIC_DIR");
+    let folder = folder.context("SEAMARK_DYNAMIC_DIR is not set; run the lab by `make lab`")?;
+    let path = Path::new(&folder).join(program);
+    path.canonicalize()
+        .with_context(|| format!("{} is not built; run `make build`", path.display()))
+}

@@ -13,6 +13,9 @@ pub struct Topology {
     pub proxy: Option<ProxyMode>,
     /// Pods that stand at the start of each scenario.
     pub pods: Vec<PodSpec>,
+    /// Nodes run containerd and kubelet, and pods are where the scheduler puts them; without it nodes
+    /// and pods are objects written by hand.
+    pub kubelets: bool,
     /// Our kinds and roles are installed in the cluster.
     pub seamark: bool,
     /// The API server notes each write of ours, see [`crate::audit`]; it costs a little time.
@@ -62,6 +65,7 @@ impl Default for Topology {
             routers: 1,
             proxy: Some(ProxyMode::Nftables),
             pods: vec![pod("web-1", "n1"), pod("web-2", "n2")],
+            kubelets: false,
             seamark: true,
             audit: false,
         }
@@ -69,6 +73,16 @@ impl Default for Topology {
 }
 
 impl Topology {
+    /// Three nodes as clusters have them, with nothing of ours: what the chart is installed on.
+    pub fn real() -> Self {
+        Self {
+            pods: Vec::new(),
+            kubelets: true,
+            seamark: false,
+            ..Self::default()
+        }
+    }
+
     /// The same with kube-proxy in another mode.
     #[must_use]
     pub fn with_proxy(mut self, proxy: Option<ProxyMode>) -> Self {
@@ -104,7 +118,11 @@ impl Topology {
             1 => String::new(),
             routers => format!(", {routers} routers"),
         };
-        format!("{} nodes{routers}, kube-proxy {proxy}", self.nodes)
+        let kubelets = if self.kubelets { " with kubelet" } else { "" };
+        format!(
+            "{} nodes{kubelets}{routers}, kube-proxy {proxy}",
+            self.nodes
+        )
     }
 }
 

@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/seamark/lab
-kubernetes_tools=(kube-apiserver kube-controller-manager kube-proxy kubectl)
+kubernetes_tools=(kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl)
 
 # The one place of the version is kubernetes/go.mod.
 version=$(sed -n 's#^\tk8s.io/kubernetes v\([0-9.]*\).*#\1#p' kubernetes/go.mod)
@@ -20,6 +20,7 @@ IFS=. read -r major minor _ <<<"$version"
 component=k8s.io/component-base/version
 kubernetes_flags="-s -w -X $component.gitVersion=v$version -X $component.gitMajor=$major -X $component.gitMinor=$minor"
 etcd_flags="-s -w"
+helm_flags="-s -w"
 
 fail() {
   echo "setup: $*" >&2
@@ -29,7 +30,7 @@ fail() {
 # folder MODULE FLAGS: where the programs of that module belong.
 folder() {
   if [ -n "${LAB_BIN:-}" ]; then
-    readlink -f "$LAB_BIN" || fail "LAB_BIN=$LAB_BIN is no folder; name one that holds ${kubernetes_tools[*]} and etcd, or unset it to have them built"
+    readlink -f "$LAB_BIN" || fail "LAB_BIN=$LAB_BIN is no folder; name one that holds ${kubernetes_tools[*]}, etcd and helm, or unset it to have them built"
   else
     echo "$cache/$(cat "$1/go.mod" "$1/go.sum" <(echo "$2") | sha256sum | cut -c1-16)"
   fi
@@ -71,6 +72,9 @@ cc gcc
 bird bird2
 gobgpd gobgpd
 faketime faketime
+containerd containerd
+runc runc
+/usr/lib/cni/host-local containernetworking-plugins
 LIST
   [ ${#missing[@]} -eq 0 ] && return
   command -v apt-get >/dev/null || fail "missing: ${missing[*]}; install these packages with this system's package manager"
@@ -89,6 +93,7 @@ LIST
 frr frr
 bird2 bird
 gobgpd gobgpd
+containerd containerd
 LIST
   printf '%d s\n' "$((SECONDS - seconds))" >&2
 }
@@ -123,6 +128,7 @@ fuzz) fuzzer ;;
 where)
   folder kubernetes "$kubernetes_flags"
   folder etcd "$etcd_flags"
+  folder helm "$helm_flags"
   ;;
 all)
   [ "$(uname -s)" = Linux ] || fail "the lab is made of Linux network namespaces; run it on Linux"
@@ -133,6 +139,7 @@ all)
     build kubernetes "$kubernetes_flags" "$tool" "k8s.io/kubernetes/cmd/$tool"
   done
   build etcd "$etcd_flags" etcd go.etcd.io/etcd/server/v3
+  build helm "$helm_flags" helm helm.sh/helm/v4/cmd/helm
   ;;
 *) fail "usage: setup.sh [fuzz|where]" ;;
 esac

@@ -43,8 +43,8 @@ impl Arrivals {
         }
     }
 
-    /// Whether to sleep until the deadline, and not to wake up for what comes before.
-    pub(super) fn sleep(&mut self, all_steady: bool, deadline: Option<Instant>, now: Instant) {
+    /// Chooses whether to sleep until the deadline, and not to wake up for what comes before.
+    pub(super) fn choose(&mut self, all_steady: bool, deadline: Option<Instant>, now: Instant) {
         let near = deadline.is_some_and(|at| at.saturating_duration_since(now) <= NEAR);
         self.slept = all_steady && near && self.wary_until.is_none_or(|until| until <= now);
     }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     fn sleeps(arrivals: &mut Arrivals, all_steady: bool, wait: u64, now: Instant) -> bool {
-        arrivals.sleep(all_steady, Some(now + ms(wait)), now);
+        arrivals.choose(all_steady, Some(now + ms(wait)), now);
         arrivals.has_slept()
     }
 
@@ -104,7 +104,7 @@ mod tests {
         assert!(sleeps(&mut arrivals, true, 10, now));
         assert!(!sleeps(&mut arrivals, true, 11, now));
         assert!(!sleeps(&mut arrivals, false, 1, now));
-        arrivals.sleep(true, None, now);
+        arrivals.choose(true, None, now);
         assert!(!arrivals.has_slept());
     }
 

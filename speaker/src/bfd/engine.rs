@@ -164,7 +164,7 @@ impl Engine {
         let deadline = self.deadline();
         let timeout = deadline.map(|at| at.saturating_duration_since(now));
         let all_steady = self.links.iter().all(Link::is_steady);
-        self.arrivals.sleep(all_steady, deadline, now);
+        self.arrivals.choose(all_steady, deadline, now);
         let wake = std::iter::once(self.inlet.wake.as_fd());
         let watched = self.ports.open().filter(|_| !self.arrivals.has_slept());
         let sockets = watched.map(|port| port.receiver.as_fd());

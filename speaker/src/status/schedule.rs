@@ -46,8 +46,9 @@ impl Schedule {
         } else {
             // Whatever comes next under the name is another object, with an empty status.
             self.written = None;
-            // Nodes with such an object are candidates at once, whatever is written into it later.
-            if standing.fitness == Fitness::Unverified {
+            // Nodes with such an object are candidates at once, whatever is written into it later; and
+            // of a speaker that is taken off the cluster nothing is to be left.
+            if standing.fitness == Fitness::Unverified || standing.leaving {
                 return Step::Wait(None);
             }
             held(self.create_after, now).unwrap_or(Step::Create)
@@ -61,7 +62,8 @@ impl Schedule {
         if written == standing {
             return Step::Wait(None);
         }
-        let urgent = written.troubles != standing.troubles
+        let urgent = standing.leaving
+            || written.troubles != standing.troubles
             || written.conflicts != standing.conflicts
             || !written.has_sessions_as(standing)
             || written.config_generation.is_none() != standing.config_generation.is_none()
@@ -135,6 +137,24 @@ mod tests {
             Step::Wait(Some(now + RETRY))
         );
         assert_eq!(schedule.step(&standing(true), now), Step::Apply);
+    }
+
+    #[test]
+    fn whoever_is_ordered_to_leave_says_at_once_what_is_left_and_makes_no_new_object() {
+        let now = Instant::now();
+        let mut schedule = written(now);
+        let mut leaving = Standing {
+            leaving: true,
+            announced_v4: 3,
+            ..standing(true)
+        };
+        assert_eq!(schedule.step(&leaving, now), Step::Apply);
+        schedule.applied(leaving.clone(), now);
+        assert_eq!(schedule.step(&leaving, now), Step::Wait(None));
+        leaving.announced_v4 = 0;
+        assert_eq!(schedule.step(&leaving, now), Step::Apply);
+        leaving.exists = false;
+        assert_eq!(schedule.step(&leaving, now), Step::Wait(None));
     }
 
     #[test]

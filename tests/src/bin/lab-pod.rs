@@ -1,5 +1,6 @@
 //! What stands in for a pod's program: a small server that says who it is and who asks, by HTTP over
-//! TCP and by UDP, in both families. `lab-pod NAME PORT`
+//! TCP and by UDP, in both families: `lab-pod NAME PORT`. Without arguments it holds the namespaces of
+//! a pod, and does nothing else.
 
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -10,7 +11,11 @@ use anyhow::{Context, Result};
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let name = arguments.next().context("usage: lab-pod NAME PORT")?;
+    let Some(name) = arguments.next() else {
+        loop {
+            thread::park();
+        }
+    };
     let port: u16 = arguments
         .next()
         .context("usage: lab-pod NAME PORT")?

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
 
 use super::Lab;
-use crate::process::{Process, Start};
+use crate::process::{Process, Start, Surroundings};
 use crate::run::Stage;
 use crate::tools;
 
@@ -93,6 +93,7 @@ impl Lab {
             program: &tools::built("kube-proxy")?,
             arguments: &arguments,
             environment: &[],
+            surroundings: Surroundings::Own,
         }
         .spawn()
     }

@@ -3,9 +3,10 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::Lab;
+use crate::kubelet::RealNode;
 use crate::process::tail;
 use crate::{eventually, network};
 
@@ -16,6 +17,10 @@ impl Lab {
     /// Put everything back as it was after [`Lab::up`]: our processes stopped, Services and objects
     /// of ours deleted, nodes and pods as in the topology, API server reachable.
     pub fn reset(&mut self) -> Result<()> {
+        ensure!(
+            !self.topology.kubelets,
+            "nodes with kubelet are made anew, with all that was installed"
+        );
         self.seamark.clear();
         self.restore_api_server()?;
         self.start_api_server()?;
@@ -96,7 +101,9 @@ impl Lab {
             let show = show.unwrap_or_else(|error| format!("{error:#}\n"));
             parts.push(format!("--- {kinds}\n{show}"));
         }
+        let kubelets = self.kubelets.values().flat_map(RealNode::processes);
         let others = self.plane.processes().chain(self.proxies.values());
+        let others = others.chain(kubelets);
         let ended = others.filter(|process| !process.is_running());
         for process in self
             .seamark

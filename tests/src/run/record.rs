@@ -13,6 +13,7 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::cgroup;
 use crate::{eventually, shell};
 
 /// How long a process may take to end by itself before it is killed.
@@ -112,6 +113,14 @@ impl Record {
         self.line(&format!("process {} {pid} {started} {name}", stage as u8))
     }
 
+    pub(crate) fn add_cgroup(&mut self, name: &str) -> Result<()> {
+        self.line(&format!("cgroup {name}"))
+    }
+
+    pub(crate) fn add_setting(&mut self, path: &str, value: &str) -> Result<()> {
+        self.line(&format!("setting {path} {value}"))
+    }
+
     pub(crate) fn keep(&mut self) -> Result<()> {
         self.line("kept")
     }
@@ -128,6 +137,8 @@ pub(crate) struct Found {
     dir: Option<PathBuf>,
     namespaces: BTreeSet<String>,
     processes: Vec<(u8, Identity)>,
+    cgroups: BTreeSet<String>,
+    settings: Vec<(String, String)>,
     kept: bool,
 }
 
@@ -164,6 +175,14 @@ pub(crate) fn read(path: &Path) -> Result<Found> {
                 };
                 found.processes.push((stage.parse()?, identity));
             }
+            ["cgroup", name] => {
+                found.cgroups.insert((*name).to_owned());
+            }
+            ["setting", path, value] => {
+                found
+                    .settings
+                    .push(((*path).to_owned(), (*value).to_owned()));
+            }
             ["kept"] => found.kept = true,
             // A line cut short by the death of its writer.
             _ => {}
@@ -184,8 +203,18 @@ pub(crate) fn end(path: &Path, fate: Fate) -> Result<()> {
             .collect();
         end_processes(&members)?;
     }
+    found
+        .cgroups
+        .iter()
+        .try_for_each(|name| cgroup::end(name))?;
     for name in &found.namespaces {
         delete_namespace(name)?;
+    }
+    for (path, value) in &found.settings {
+        fs::write(path, value).with_context(|| format!("putting {path} back"))?;
+    }
+    if let Some(dir) = &found.dir {
+        unmount_below(dir)?;
     }
     if let (Fate::Goes, Some(dir)) = (fate, &found.dir) {
         // Only ever a folder that looks like ours.
@@ -255,6 +284,19 @@ fn delete_namespace(name: &str) -> Result<()> {
         .collect();
     end_processes(&inside)?;
     shell::run(&["ip", "netns", "del", name])?;
+    Ok(())
+}
+
+/// What containers had mounted, the last first.
+fn unmount_below(dir: &Path) -> Result<()> {
+    let mounts = fs::read_to_string("/proc/self/mounts")?;
+    let targets = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+    let own: Vec<&str> = targets
+        .filter(|target| Path::new(target).starts_with(dir))
+        .collect();
+    for target in own.into_iter().rev() {
+        shell::run(&["umount", "--lazy", target])?;
+    }
     Ok(())
 }
 

@@ -91,7 +91,7 @@ pub(crate) fn used(lab: &Lab) -> Result<Vec<Used>> {
 pub(crate) fn is_speaker(part: &Part) -> bool {
     match part {
         Part::Speaker(_) => true,
-        Part::Controller => false,
+        Part::Controller | Part::OtherController => false,
     }
 }
 
