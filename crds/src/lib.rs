@@ -62,7 +62,7 @@ pub use speaker_config::{
     SpeakerConfigStatus,
 };
 pub use speaker_status::{
-    BfdState, MAX_INTERFACES, MAX_SESSIONS, PROXY_HEALTHY, SessionState, SpeakerBfd,
+    BfdState, MAX_INTERFACES, MAX_SESSIONS, PROXY_HEALTHY, RESTARTING, SessionState, SpeakerBfd,
     SpeakerInterface, SpeakerSession, SpeakerStatus, SpeakerStatusSpec, SpeakerStatusStatus,
     WithheldCount,
 };

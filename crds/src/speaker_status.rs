@@ -16,6 +16,10 @@ pub const MAX_SESSIONS: usize = 64;
 /// speakers go by its reason.
 pub const PROXY_HEALTHY: &str = "ProxyHealthy";
 
+/// Type of the condition in which a speaker that was told to end says that it is to be back. It goes
+/// when it is; other speakers go by its time.
+pub const RESTARTING: &str = "Restarting";
+
 /// Nothing is ordered of a speaker here, so the kind has no `spec`; the derive asks for a struct
 /// to stand where one would be.
 #[expect(

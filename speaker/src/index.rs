@@ -41,6 +41,7 @@ use passwords::Passwords;
 use proxy::Proxy;
 use reading::Reading;
 use services::Services;
+pub(crate) use speakers::ABSENCE;
 use speakers::{Speakers, Statuses};
 
 /// Something that was read.

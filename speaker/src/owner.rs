@@ -91,6 +91,8 @@ pub(crate) struct Outlets {
     pub(crate) ending: watch::Sender<Option<Ending>>,
     /// What BFD is told before that.
     pub(crate) paths: bfd::Control,
+    /// Whether SpeakerStatus says by now that this speaker restarts.
+    pub(crate) told: watch::Receiver<bool>,
 }
 
 /// See the module's text.
@@ -164,7 +166,9 @@ impl Owner {
                     // What is not known to stand would not be waited for.
                     self.sessions.clone_from(&inlets.sessions.borrow_and_update());
                     if !self.end() {
+                        self.publish(true);
                         self.pause(&mut inlets.sessions).await;
+                        self.told().await;
                         return shutdown.cancel();
                     }
                 }
@@ -173,12 +177,12 @@ impl Owner {
                         report.log();
                         self.driver.apply(report);
                     }
-                    self.publish();
+                    self.publish(false);
                 }
                 Ok(()) = inlets.sessions.changed() => {
                     self.sessions.clone_from(&inlets.sessions.borrow_and_update());
                     self.outlets.bgp.show(&self.sessions);
-                    self.publish();
+                    self.publish(false);
                 }
                 Ok(()) = inlets.neighbors.changed() => {
                     self.neighbors.clone_from(&inlets.neighbors.borrow_and_update());
@@ -231,6 +235,18 @@ impl Owner {
         // side to notice, both times.
         let _ = timeout(PAUSING, sessions.wait_for(Sessions::is_empty)).await;
         let _ = timeout(PAUSING, paths.leave()).await;
+    }
+
+    /// Waits until the other speakers can know that this one is away, so that it is not for ever. That
+    /// the API server hangs keeps nobody from restarting.
+    async fn told(&mut self) {
+        let standing = self.outlets.standing.borrow().clone();
+        if standing.is_some_and(|standing| standing.exists) {
+            let told = self.outlets.told.wait_for(|told| *told);
+            if timeout(PAUSING, told).await.is_err() {
+                tracing::warn!("failed to write in time that this speaker restarts");
+            }
+        }
     }
 
     /// How long it may take to leave all peers.
@@ -348,7 +364,7 @@ impl Owner {
         self.complain(std::mem::take(&mut plan.conflicts));
         self.index.accept(plan);
         self.outlets.planned.open();
-        self.publish();
+        self.publish(false);
     }
 
     /// A line for each reason of each address that is withheld for others than before, for whoever
@@ -422,7 +438,7 @@ impl Owner {
     }
 
     /// Gives the status writer what there is to say, once there is anything.
-    fn publish(&self) {
+    fn publish(&self, restarting: bool) {
         let Some(counts) = &self.counts else { return };
         let standing = Standing::new(
             &self.index,
@@ -431,6 +447,10 @@ impl Owner {
             &self.conflicts,
             &self.sessions,
         );
+        let standing = Standing {
+            restarting,
+            ..standing
+        };
         self.outlets.standing.send_if_modified(|said| {
             let changed = said.as_ref() != Some(&standing);
             if changed {

@@ -26,12 +26,13 @@ use kube::{Api, Client, Resource};
 use model::NodeName;
 use plan::History;
 use prometheus_client::registry::Registry;
-use runtime::admin::{Admin, BindError, Health, Readiness};
+use runtime::admin::{Admin, BindError, Gate, Health, Readiness};
 use runtime::client::ConnectError;
 use runtime::log::InitError;
 use runtime::supervise::Supervisor;
 use runtime::watch::{Selection, WatchEvent, pump};
 use serde::de::DeserializeOwned;
+use sys::netlink::Interface;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -124,6 +125,7 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
     let (standing, standings) = watch::channel(None);
     let (orders, ordered) = watch::channel(Order::default());
     let (end, ending) = watch::channel(None);
+    let (said, told) = watch::channel(false);
 
     // First of all, so that the first plan knows the answer.
     let port = args.proxy_health_port;
@@ -154,6 +156,7 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
         planned,
         ending: end,
         paths,
+        told,
     };
     let inlets = Inlets {
         events: inlet,
@@ -190,11 +193,8 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
 
     let sockets = readiness.gate("layer 2 sockets");
     let candidate = readiness.gate("SpeakerStatus of this node");
-    let writer = async move {
-        permission::granted(interfaces).await;
-        sockets.open();
-        status::write(Api::all(client), node, standings, candidate).await;
-    };
+    let writing = status::write(Api::all(client), node, standings, candidate, said);
+    let writer = once_permitted(interfaces, sockets, writing);
     tasks.spawn("status writer", until(shutdown.clone(), writer));
     let registry = Arc::new(registry);
     tasks.spawn("admin", admin.serve(health, readiness, registry, shutdown));
@@ -240,6 +240,17 @@ fn watch_paths(
     let ground = bfd::Ground::of(node.clone());
     tasks.spawn("bfd", bfd::run(ground, channels, metrics));
     (asking, shown, control)
+}
+
+/// Begins what makes this node a candidate when its sockets can be opened.
+async fn once_permitted(
+    interfaces: watch::Receiver<Arc<[Interface]>>,
+    sockets: Gate,
+    task: impl Future<Output = ()>,
+) {
+    permission::granted(interfaces).await;
+    sockets.open();
+    task.await;
 }
 
 /// Runs a task that does not know of shutdown.

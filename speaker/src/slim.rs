@@ -125,6 +125,8 @@ pub(crate) struct SpeakerStatusStatus {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SpeakerCondition {
     pub(crate) r#type: String,
+    #[serde(default)]
+    pub(crate) status: String,
     pub(crate) reason: Option<String>,
     pub(crate) last_transition_time: Option<String>,
 }

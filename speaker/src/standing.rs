@@ -23,6 +23,8 @@ pub(crate) struct Standing {
     pub(crate) exists: bool,
     /// Whether all speakers are ordered to leave, and somebody waits for what this one says.
     pub(crate) leaving: bool,
+    /// Whether this speaker was told to end, to be back.
+    pub(crate) restarting: bool,
     pub(crate) config_generation: Option<i64>,
     pub(crate) interfaces: Vec<SpeakerInterface>,
     /// On a segment, to BGP peers or both.
@@ -52,6 +54,7 @@ impl Standing {
             node_uid: index.own_uid().map(ToOwned::to_owned),
             exists: index.has_own_status(),
             leaving: index.is_leaving(),
+            restarting: false,
             config_generation: index.config_generation(),
             interfaces: interfaces(index),
             announced_v4: counts.of_family(IpFamily::V4).either,

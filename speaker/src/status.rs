@@ -13,7 +13,7 @@ mod schedule;
 
 use bfd::State;
 use crds::{
-    BfdState, MAX_SESSIONS, PROXY_HEALTHY, SpeakerBfd, SpeakerSession, SpeakerStatus,
+    BfdState, MAX_SESSIONS, PROXY_HEALTHY, RESTARTING, SpeakerBfd, SpeakerSession, SpeakerStatus,
     SpeakerStatusSpec, SpeakerStatusStatus,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, OwnerReference, Time};
@@ -29,6 +29,7 @@ use tokio::time::Instant;
 
 use crate::bgp::{Guarded, Sessions};
 use crate::due::due;
+use crate::index::ABSENCE;
 use crate::standing::Standing;
 use schedule::{Schedule, Step};
 
@@ -39,12 +40,14 @@ const DEGRADED: &str = "Degraded";
 pub(crate) const FIELD_MANAGER: &str = "seamark-speaker";
 
 /// Writes for as long as there is somebody to say what. `candidate` opens once the object is there,
-/// which makes this node a candidate.
+/// which makes this node a candidate. `told` becomes true once it stands there that this speaker
+/// restarts.
 pub(crate) async fn write(
     api: Api<SpeakerStatus>,
     node: NodeName,
     mut standings: watch::Receiver<Option<Standing>>,
     candidate: Gate,
+    told: watch::Sender<bool>,
 ) {
     let mut writer = Writer {
         api,
@@ -71,6 +74,7 @@ pub(crate) async fn write(
             (Step::Apply, Some(standing)) => {
                 let done = writer.apply(&standing).await;
                 if writer.succeeded(done) {
+                    told.send_replace(standing.restarting);
                     schedule.applied(standing, Instant::now());
                 } else {
                     schedule.failed(Instant::now());
@@ -133,7 +137,9 @@ impl Writer {
         };
         let degraded = degraded(standing, before(DEGRADED));
         let healthy = proxy_healthy(standing.fitness, before(PROXY_HEALTHY));
+        let restarting = standing.restarting.then(|| restarting(before(RESTARTING)));
         self.conditions = vec![degraded, healthy];
+        self.conditions.extend(restarting);
         let name = self.node.as_str();
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
         let object = json!({
@@ -250,6 +256,15 @@ fn proxy_healthy(fitness: Fitness, before: Option<&Condition>) -> Condition {
     };
     let message = fitness.to_string();
     condition(PROXY_HEALTHY, status, fitness.reason(), message, before)
+}
+
+/// That the speaker is away, for others to wait a while.
+fn restarting(before: Option<&Condition>) -> Condition {
+    let message = format!(
+        "the speaker was told to end; what it answers for on segments moves after {ABSENCE:?} unless it \
+         is back"
+    );
+    condition(RESTARTING, "True", "ToldToEnd", message, before)
 }
 
 /// A condition that says since when its status holds.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crds::PROXY_HEALTHY;
+use crds::{PROXY_HEALTHY, RESTARTING};
 use k8s_openapi::jiff::Timestamp;
 use model::NodeName;
 use plan::{Fitness, Snapshot, Verdict};
@@ -16,11 +16,17 @@ use crate::slim::SlimSpeakerStatus;
 /// when the CRD is gone, nothing is known of any of them, and the time does not run.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The SpeakerStatus objects that are there, and the nodes that still count without.
+/// How long a node still counts as a candidate after its speaker was told to end, to be back: as long
+/// as BGP routers wait by default. Whoever knows its addresses is served by its service proxy
+/// meanwhile, and moving them would break connections.
+pub(crate) const ABSENCE: Duration = Duration::from_secs(30);
+
+/// The SpeakerStatus objects that are there, and the nodes that count only for a time, as they have
+/// none or their speaker is away.
 #[derive(Debug, Default)]
 pub(super) struct Speakers {
     there: BTreeSet<NodeName>,
-    leaving: BTreeMap<NodeName, Instant>,
+    until: BTreeMap<NodeName, Instant>,
 }
 
 impl Speakers {
@@ -31,8 +37,8 @@ impl Speakers {
 
     /// When the next node ceases to count.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let leaving = self.leaving.values().min().copied();
-        leaving.filter(|_| !self.there.is_empty())
+        let first = self.until.values().min().copied();
+        first.filter(|_| !self.there.is_empty())
     }
 
     /// Takes out the nodes whose time is over.
@@ -41,7 +47,7 @@ impl Speakers {
             return false;
         }
         let before = facts.speakers.len();
-        self.leaving.retain(|node, until| {
+        self.until.retain(|node, until| {
             let over = *until <= now;
             if over {
                 facts.speakers.remove(node);
@@ -68,15 +74,24 @@ impl Objects<SlimSpeakerStatus> for Statuses<'_> {
     fn apply(&mut self, object: SlimSpeakerStatus) -> bool {
         let node = name(&object);
         if self.speakers.there.is_empty() {
-            let leaving = self.speakers.leaving.values_mut();
-            leaving.for_each(|until| *until = self.now + GRACE);
+            let all = self.speakers.until.values_mut();
+            all.for_each(|until| *until = self.now + GRACE);
         }
-        self.speakers.leaving.remove(&node);
+        self.speakers.until.remove(&node);
         let mut changed = self.speakers.there.insert(node.clone());
-        if let Some(verdict) = verdict(&object) {
-            changed |= self.facts.speakers.insert(node.clone());
-            changed |= self.facts.verdicts.insert(node, verdict) != Some(verdict);
+        let Some(verdict) = verdict(&object) else {
+            return changed;
+        };
+        match absence(&object) {
+            Some(Duration::ZERO) => {
+                self.facts.verdicts.remove(&node);
+                return changed | self.facts.speakers.remove(&node);
+            }
+            Some(left) => drop(self.speakers.until.insert(node.clone(), self.now + left)),
+            None => {}
         }
+        changed |= self.facts.speakers.insert(node.clone());
+        changed |= self.facts.verdicts.insert(node, verdict) != Some(verdict);
         changed
     }
 
@@ -102,7 +117,7 @@ impl Statuses<'_> {
     fn leave(&mut self, node: NodeName) -> bool {
         let was = self.speakers.there.remove(&node);
         if was {
-            self.speakers.leaving.insert(node, self.now + GRACE);
+            self.speakers.until.insert(node, self.now + GRACE);
         }
         was
     }
@@ -129,6 +144,19 @@ fn verdict(object: &SlimSpeakerStatus) -> Option<Verdict> {
         fitness,
         since: since.map_or(0, Timestamp::as_second),
     })
+}
+
+/// How long its node still counts, if its speaker has been told to end and is not back. By the clock,
+/// so that whoever reads it late waits no longer than the rest.
+fn absence(object: &SlimSpeakerStatus) -> Option<Duration> {
+    let conditions = object.status.as_ref()?.conditions.as_ref();
+    let mut conditions = conditions.into_iter().flatten();
+    let said = conditions.find(|one| one.r#type == RESTARTING && one.status == "True")?;
+    let since = said.last_transition_time.as_ref()?;
+    let since = since.parse::<Timestamp>().ok()?;
+    let passed = Timestamp::now().duration_since(since);
+    let passed = Duration::try_from(passed).unwrap_or_default();
+    Some(ABSENCE.saturating_sub(passed))
 }
 
 /// A SpeakerStatus has the name of its node.

@@ -1,5 +1,6 @@
 //! What a sequence of watch events comes to.
 
+mod absent;
 mod departures;
 mod health;
 mod kept;

@@ -23,6 +23,7 @@ struct Rig {
     standing: watch::Receiver<Option<Standing>>,
     orders: watch::Receiver<Order>,
     ending: watch::Receiver<Option<Ending>>,
+    told: watch::Sender<bool>,
     told_to_end: CancellationToken,
     shutdown: CancellationToken,
     registry: Registry,
@@ -42,6 +43,7 @@ fn rig_with(history: plan::History) -> Rig {
     let (standing, standings) = watch::channel(None);
     let (orders, ordered) = watch::channel(Order::default());
     let (end, ending) = watch::channel(None);
+    let (said, told) = watch::channel(true);
     let (told_to_end, shutdown) = (CancellationToken::new(), CancellationToken::new());
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
@@ -56,6 +58,7 @@ fn rig_with(history: plan::History) -> Rig {
         planned: Readiness::default().gate("first plan"),
         ending: end,
         paths: bfd::control().0,
+        told,
     };
     let classes = model::LoadBalancerClasses::new(true, []);
     let index = Index::new(model::NodeName::new("n1"), classes, history);
@@ -77,6 +80,7 @@ fn rig_with(history: plan::History) -> Rig {
         standing: standings,
         orders: ordered,
         ending,
+        told: said,
         told_to_end,
         shutdown,
         registry,
@@ -481,6 +485,27 @@ async fn a_peer_that_does_not_close_keeps_nobody_from_restarting() {
     let start = Instant::now();
     rig.shutdown.cancelled().await;
     assert!(start.elapsed() <= Duration::from_secs(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_speaker_that_restarts_ends_once_it_is_written_or_a_second_after() {
+    for written in [true, false] {
+        let rig = Rig::planned(&Objects::of(&["n1"])).await;
+        rig.told.send_replace(false);
+        rig.told_to_end.cancel();
+        let mut standing = rig.standing.clone();
+        let says = |said: &Option<Standing>| said.as_ref().is_some_and(|said| said.restarting);
+        standing.wait_for(says).await.unwrap();
+        advance(Duration::from_millis(500)).await;
+        assert!(!rig.shutdown.is_cancelled());
+        let start = Instant::now();
+        if written {
+            rig.told.send_replace(true);
+        }
+        rig.shutdown.cancelled().await;
+        let waited = if written { 0 } else { 500 };
+        assert_eq!(start.elapsed(), Duration::from_millis(waited));
+    }
 }
 
 #[tokio::test(start_paused = true)]

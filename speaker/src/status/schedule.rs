@@ -63,6 +63,7 @@ impl Schedule {
             return Step::Wait(None);
         }
         let urgent = standing.leaving
+            || standing.restarting
             || written.troubles != standing.troubles
             || written.conflicts != standing.conflicts
             || !written.has_sessions_as(standing)
