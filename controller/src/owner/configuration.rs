@@ -33,6 +33,10 @@ pub(super) struct Configuration {
     account: Option<Account>,
     written: Option<SpeakerConfig>,
     written_synced: bool,
+    /// What was last asked of the API server, until it answers.
+    asked: Option<Box<SpeakerConfigSpec>>,
+    /// What it took without something that its kind does not know.
+    pruned: Option<Box<SpeakerConfigSpec>>,
     settled: Config,
     problems: Vec<Invalid>,
     last_labels: BTreeMap<PoolName, Labels>,
@@ -62,6 +66,8 @@ impl Configuration {
             account: None,
             written: None,
             written_synced: false,
+            asked: None,
+            pruned: None,
             settled: Config::default(),
             problems: Vec::new(),
             last_labels: BTreeMap::new(),
@@ -182,6 +188,12 @@ impl Configuration {
         if let Some(unknown) = self.kinds.unknown() {
             return Some(unknown);
         }
+        if self.pruned.is_some() {
+            let text = "the kinds in the cluster are older than this controller, and what they lack \
+                        is not in force; apply the definitions of its version, as an upgrade of the \
+                        chart does";
+            return Some(("KindsOutdated", text.to_owned()));
+        }
         let mut serious = self
             .problems
             .iter()
@@ -293,10 +305,12 @@ impl Owner {
         let spec = self.speaker_config_spec();
         let oversize = !crds::fits(&spec);
         let written = configuration.written.as_ref();
-        if !oversize && written.is_none_or(|written| written.spec != spec) {
+        let pruned = configuration.pruned.as_deref() == Some(&spec) && written.is_some();
+        if !oversize && !pruned && written.is_none_or(|written| written.spec != spec) {
             let resource_version = written.and_then(|written| written.resource_version());
             self.configuration.writing.insert(object);
             let spec = Box::new(spec);
+            self.configuration.asked = Some(spec.clone());
             self.want(Effect::WriteSpeakerConfig {
                 spec,
                 resource_version,
@@ -376,6 +390,10 @@ impl Owner {
                 // What changed while it was written is compared with it now.
                 match written {
                     Written::SpeakerConfig(written) => {
+                        // Asked again, it would be taken and pruned again.
+                        if let Some(asked) = configuration.asked.take() {
+                            configuration.pruned = (written.spec != *asked).then_some(asked);
+                        }
                         configuration.take_written(*written);
                         configuration.dirty = true;
                     }

@@ -153,3 +153,22 @@ fn a_pool_that_comes_back_heals_what_it_left() {
     assert_eq!(world.condition("late").reason, "Allocated");
     assert_eq!(pools(&world), [("lan".to_owned(), false)]);
 }
+
+#[test]
+fn what_an_older_kind_does_not_know_is_said_and_not_written_over_and_over() {
+    let reason = |world: &World| {
+        let status = world.config().status.clone().unwrap();
+        status.conditions[0].reason.clone()
+    };
+    let mut world = World::with_pool(&["10.0.0.1"]);
+    world.prune = |spec| spec.bgp_advertisements.clear();
+    world.apply_bgp_advertisement("all", json!({}));
+    world.converge();
+    assert_eq!(reason(&world), "KindsOutdated");
+    // With the kinds of this version everything is written with the next change.
+    world.prune = |_| {};
+    world.apply_pool("second", &["10.0.1.1"]);
+    world.converge();
+    assert_eq!(world.config().spec.bgp_advertisements.len(), 1);
+    assert_eq!(reason(&world), "Settled");
+}

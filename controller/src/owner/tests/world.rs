@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crds::{
     BFDProfile, BGPAdvertisement, BGPPeer, Community, IPAddressPool, IPAllocation, L2Advertisement,
-    PasswordSecret, SPEAKER_SECRET_NAME, SpeakerConfig,
+    PasswordSecret, SPEAKER_SECRET_NAME, SpeakerConfig, SpeakerConfigSpec,
 };
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Secret, Service};
@@ -41,6 +41,8 @@ pub(super) struct World {
     communities: BTreeMap<String, Community>,
     secrets: BTreeMap<String, Secret>,
     config: Option<SpeakerConfig>,
+    /// What the kind of SpeakerConfig does not know, and the API server therefore drops.
+    pub(super) prune: fn(&mut SpeakerConfigSpec),
 }
 
 pub(super) fn ip(text: &str) -> IpAddr {
@@ -63,6 +65,7 @@ impl World {
             communities: BTreeMap::new(),
             secrets: BTreeMap::new(),
             config: None,
+            prune: |_| {},
         }
     }
 
@@ -526,6 +529,7 @@ impl World {
     }
 
     fn keep_config(&mut self, mut config: SpeakerConfig) -> Outcome {
+        (self.prune)(&mut config.spec);
         config.metadata.uid = Some("config".to_owned());
         config.metadata.resource_version = Some(self.next());
         self.config = Some(config.clone());
