@@ -1,7 +1,7 @@
 # The only door: `make` lists what there is, and .ci/run calls the same targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt clippy doc tidy unit setup build lab bench image release soak fuzz gen down hooks
+.PHONY: help demo test check fmt clippy doc tidy unit setup build before chart lab bench image release soak fuzz gen down hooks
 
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin:/usr/sbin:/sbin
 # CI keeps what it has compiled outside the checkout, and holds the lock file to what was committed.
@@ -35,7 +35,7 @@ demo: setup ## show the main job from end to end (CHART=1 by the chart, KEEP=1 l
 	@$(PROGRAMS)/demo
 
 test: ## set up and run everything that must pass
-	@tests/tools/stages.sh setup fmt clippy doc tidy unit build lab
+	@tests/tools/stages.sh setup fmt clippy doc tidy unit build before chart lab
 
 check: fmt clippy doc ## formatting, lints and documentation
 
@@ -61,7 +61,13 @@ build: ## the binaries that ship, and that the lab runs
 	@$(STATIC) $(BINARIES)
 	@$(CARGO) build -p seamark-speaker
 
-lab: setup build ## scenarios in network namespaces (needs root; SCENARIO=words picks some)
+chart: setup ## the chart without a cluster: renders, schemas, refusals, rights
+	@$(CARGO) test --workspace --features seamark-tests/lab --test chart
+
+before: ## the version before this one, which has to get along with it
+	@tests/tools/before.sh
+
+lab: setup build before ## scenarios in network namespaces (needs root; SCENARIO=words picks some)
 	@SEAMARK_BIN_DIR=$(PROGRAMS) SEAMARK_DYNAMIC_DIR=$(TARGET)/debug \
 		$(CARGO) test --workspace --features seamark-tests/lab --test lab
 

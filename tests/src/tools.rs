@@ -32,6 +32,25 @@ pub fn built(program: &str) -> Result<PathBuf> {
         .with_context(|| format!("{program} is not built yet; run `make setup`"))
 }
 
+/// The program that holds rendered objects against the schemas of Kubernetes' versions.
+pub fn validator() -> Result<PathBuf> {
+    let script = root().join("tests/tools/setup.sh");
+    let folder = shell::run(&[&script.to_string_lossy(), "chart"])?;
+    Ok(Path::new(folder.trim()).join("kubernetes-validate"))
+}
+
+/// The folder with the version before this one: both binaries, and its kinds in `crds`.
+pub fn before() -> Result<PathBuf> {
+    let script = root().join("tests/tools/before.sh");
+    let folder = shell::run(&[&script.to_string_lossy(), "where"])?;
+    let folder = PathBuf::from(folder.trim());
+    anyhow::ensure!(
+        folder.join("seamark-speaker").exists(),
+        "the version before is not built; run `make before`"
+    );
+    Ok(folder)
+}
+
 /// One of our own binaries: from SEAMARK_BIN_DIR, or from beside the running one.
 pub fn ours(program: &str) -> Result<PathBuf> {
     let mut folders: Vec<PathBuf> = Vec::new();

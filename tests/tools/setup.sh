@@ -2,6 +2,7 @@
 # Prepares this machine for the lab and says what it does, and how long each step took.
 #
 #   setup.sh          Debian packages (only when one is missing), then the Go programs of the lab
+#   setup.sh chart    what only the checks of the chart need, and prints the folder that holds it
 #   setup.sh fuzz     a nightly toolchain and cargo-fuzz, and prints the folder that holds the latter
 #   setup.sh where    prints the folders that hold those programs, one a line; changes nothing
 #
@@ -64,6 +65,8 @@ nft nftables
 iptables iptables
 conntrack conntrack
 ping iputils-ping
+arping iputils-arping
+ndisc6 ndisc6
 tcpdump tcpdump
 tshark tshark
 curl curl
@@ -76,6 +79,7 @@ containerd containerd
 runc runc
 /usr/lib/cni/host-local containernetworking-plugins
 LIST
+  python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
   [ ${#missing[@]} -eq 0 ] && return
   command -v apt-get >/dev/null || fail "missing: ${missing[*]}; install these packages with this system's package manager"
   [ "$(id -u)" = 0 ] || fail "missing: ${missing[*]}; run 'apt-get install ${missing[*]}' as root"
@@ -123,7 +127,23 @@ fuzzer() {
   echo "$root/bin"
 }
 
+# validator: the schemas of every supported version of Kubernetes, from PyPI. Its folder is the one
+# line on standard output.
+validator() {
+  local seconds=$SECONDS version=1.37.0 root
+  root=${XDG_CACHE_HOME:-$HOME/.cache}/seamark/kubernetes-validate-$version
+  [ -e "$root/complete" ] || {
+    printf 'setup: installing kubernetes-validate … ' >&2
+    { python3 -m venv --clear "$root" && "$root/bin/pip" install --quiet "kubernetes-validate==$version"; } >&2 ||
+      fail "installing kubernetes-validate failed; see the lines above"
+    touch "$root/complete"
+    printf '%d s\n' "$((SECONDS - seconds))" >&2
+  }
+  echo "$root/bin"
+}
+
 case ${1:-all} in
+chart) validator ;;
 fuzz) fuzzer ;;
 where)
   folder kubernetes "$kubernetes_flags"
@@ -140,6 +160,7 @@ all)
   done
   build etcd "$etcd_flags" etcd go.etcd.io/etcd/server/v3
   build helm "$helm_flags" helm helm.sh/helm/v4/cmd/helm
+  validator >/dev/null
   ;;
-*) fail "usage: setup.sh [fuzz|where]" ;;
+*) fail "usage: setup.sh [chart|fuzz|where]" ;;
 esac
