@@ -30,9 +30,14 @@ mod bgp_routers;
 mod bgp_routes;
 mod bgp_sessions;
 mod bgp_unnumbered;
-mod chart;
 mod chart_install;
+mod chart_nodes;
+mod chart_rights;
+mod chart_trouble;
+mod chart_uninstall;
+mod chart_upgrade;
 mod ground;
+mod guide;
 mod health;
 mod history;
 mod hostile;
@@ -48,11 +53,14 @@ mod peers;
 mod processes;
 mod refusals;
 mod release;
+mod replicas;
 mod requests;
 mod restart;
+mod rights;
 mod routers;
 mod routers_bfd;
 mod serving;
+mod skew;
 mod told;
 mod untouched;
 mod vips;
@@ -86,7 +94,13 @@ fn main() -> ExitCode {
         bgp_sessions::scenarios(),
         bgp_unnumbered::scenarios(),
         chart_install::scenarios(),
+        chart_nodes::scenarios(),
+        chart_rights::scenarios(),
+        chart_trouble::scenarios(),
+        chart_uninstall::scenarios(),
+        chart_upgrade::scenarios(),
         ground::scenarios(),
+        guide::scenarios(),
         health::scenarios(),
         hostile::scenarios(),
         kinds::scenarios(),
@@ -100,10 +114,13 @@ fn main() -> ExitCode {
         refusals::scenarios(),
         requests::scenarios(),
         release::scenarios(),
+        replicas::scenarios(),
         restart::scenarios(),
+        rights::scenarios(),
         routers::scenarios(),
         routers_bfd::scenarios(),
         serving::scenarios(),
+        skew::scenarios(),
         untouched::scenarios(),
         wire::scenarios(),
     ]

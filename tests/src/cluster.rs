@@ -42,18 +42,19 @@ impl fmt::Debug for Cluster {
     }
 }
 
+async fn client(kubeconfig: &str) -> Result<Client> {
+    let file = Kubeconfig::read_from(kubeconfig)?;
+    let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
+    Ok(Client::try_from(config)?)
+}
+
 impl Cluster {
     pub(crate) fn new(kubeconfig: &str, home: &Path) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()?;
-        let client = runtime.block_on(async {
-            let file = Kubeconfig::read_from(kubeconfig)?;
-            let config =
-                Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
-            anyhow::Ok(Client::try_from(config)?)
-        })?;
+        let client = runtime.block_on(client(kubeconfig))?;
         Ok(Self {
             runtime,
             client,
@@ -65,6 +66,11 @@ impl Cluster {
 
     pub(crate) fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// A client of somebody else.
+    pub(crate) fn client_of(&self, kubeconfig: &str) -> Result<Client> {
+        self.runtime.block_on(client(kubeconfig))
     }
 
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {

@@ -86,12 +86,11 @@ impl Lab {
             pki,
             run,
         };
-        step("API server", || lab.api_server_ready())?;
-        step("nodes, kube-proxy, pods", || lab.furnish())?;
-        if topology.seamark {
-            step("kinds and roles", || seamark::install(&lab.cluster))?;
+        if let Err(error) = lab.establish() {
+            lab.run.keep_dir();
+            let logs = lab.run.dir().display();
+            return Err(error.context(format!("the lab does not come up; its logs are in {logs}")));
         }
-        step("controller manager", || lab.manager_ready())?;
         Ok(lab)
     }
 
@@ -169,6 +168,12 @@ impl Lab {
     /// Administrator's client. Use it by [`Self::block_on`].
     pub fn client(&self) -> Client {
         self.cluster.client()
+    }
+
+    /// A client that has nothing but a token.
+    pub fn client_with_token(&self, token: &str) -> Result<Client> {
+        let kubeconfig = self.pki.kubeconfig_with_token("somebody", token)?;
+        self.cluster.client_of(&kubeconfig)
     }
 
     /// The administrator's kubeconfig, for clients of a caller's own.
@@ -258,6 +263,15 @@ impl Lab {
         Ok(clock)
     }
 
+    /// Start a part in the version before this one; one that runs is killed first.
+    pub fn start_before(&mut self, part: &Part) -> Result<()> {
+        self.seamark.remove(part);
+        let host = self.host(part.host());
+        let instance = seamark::start_before(&self.cluster, &self.pki, part, &host)?;
+        self.seamark.insert(part.clone(), instance);
+        Ok(())
+    }
+
     /// SIGKILL a process of ours. It is known until it is started again.
     pub fn kill(&mut self, part: &Part) -> Result<()> {
         self.instance_mut(part)?.process.kill().map(drop)
@@ -324,6 +338,12 @@ impl Lab {
     /// Write a kubeconfig with a fresh token of a part, as its binary gets one, and return its path.
     pub fn kubeconfig_of(&self, part: &Part) -> Result<String> {
         seamark::credentials(&self.cluster, &self.pki, part)
+    }
+
+    /// Run `seamark-controller uninstall` to its end and return what it says.
+    pub fn uninstall(&self, arguments: &[&str]) -> Result<String> {
+        let host = self.host(Part::Controller.host());
+        seamark::uninstall(&self.cluster, &self.pki, &host, arguments)
     }
 
     fn instance_mut(&mut self, part: &Part) -> Result<&mut Instance> {
@@ -475,6 +495,15 @@ impl Lab {
     }
 
     // --- bringing up ---------------------------------------------------------------------------
+
+    fn establish(&mut self) -> Result<()> {
+        step("API server", || self.api_server_ready())?;
+        step("nodes, kube-proxy, pods", || self.furnish())?;
+        if self.topology.seamark {
+            step("kinds and roles", || seamark::install(&self.cluster))?;
+        }
+        step("controller manager", || self.manager_ready())
+    }
 
     fn api_server_ready(&self) -> Result<()> {
         eventually(START_TIME, "the API server is ready", || {

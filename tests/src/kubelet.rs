@@ -88,6 +88,10 @@ impl RealNode {
         Ok(node)
     }
 
+    pub(crate) fn name(&self) -> &str {
+        self.host.name()
+    }
+
     /// Import an image from an archive.
     pub(crate) fn import(&self, archive: &std::path::Path) -> Result<()> {
         let archive = archive.to_string_lossy();
@@ -144,6 +148,11 @@ impl RealNode {
     pub(crate) fn kill_everything(&mut self) -> Result<()> {
         self.kubelet = None;
         crate::run::end_cgroup_members(&self.place().cgroup)
+    }
+
+    /// An error, with what was said last, if one of its processes has ended.
+    pub(crate) fn expect_running(&self) -> Result<()> {
+        self.processes().try_for_each(Process::expect_running)
     }
 
     /// Its processes, for failure reports.

@@ -8,8 +8,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
+use socket2::SockRef;
 
 use crate::address::POD_PORT;
+use crate::eventually;
 use crate::host::Host;
 use crate::http;
 use crate::probe::{Ear, is_readable_within};
@@ -17,8 +19,14 @@ use crate::probe::{Ear, is_readable_within};
 /// How long one HTTP attempt may take; it ends earlier when it fails earlier.
 const HTTP_TIME: Duration = Duration::from_secs(1);
 
+/// For what has no promised time, on a busy machine.
+const ANSWERED_TIME: Duration = Duration::from_secs(30);
+
 /// How long the answers to the last datagrams are waited for, each.
 const LINGER: Duration = Duration::from_millis(100);
+
+/// For thousands of answers; the kernel gives as much of it as it is allowed to.
+const BUFFER: usize = 4 << 20;
 
 /// How to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +122,14 @@ impl Prober {
     /// ARP or neighbor discovery.
     pub fn segment(host: &Host, vip: IpAddr, every: Duration) -> Result<Self> {
         Self::start(host, vip, Ask::Segment, every)
+    }
+
+    /// Wait until an address answers datagrams, so that whatever a later prober misses is lost.
+    pub fn wait_answered(host: &Host, vip: IpAddr) -> Result<()> {
+        let prober = Self::udp(host, vip, LINGER)?;
+        eventually(ANSWERED_TIME, &format!("{vip} answers"), || {
+            prober.answering().context("nobody has").map(drop)
+        })
     }
 
     /// Who answered last, of those that are asked by datagrams.
@@ -274,6 +290,8 @@ fn udp_loop(at: SocketAddr, every: Duration, stop: &AtomicBool, latest: &Latest)
     let mut log = Log::new();
     let any = if at.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any)?;
+    // What waits here while the machine is busy is late, not lost.
+    SockRef::from(&socket).set_recv_buffer_size(BUFFER)?;
     let mut buffer = [0; 512];
     while !stop.load(Ordering::Relaxed) {
         let next = Instant::now() + every;

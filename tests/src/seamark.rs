@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::api::{Api, PostParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, NAMESPACE};
 use crate::host::Host;
@@ -138,6 +138,17 @@ pub(crate) fn start_changed(
     launch(cluster, pki, part, host, &copy, &[], arguments)
 }
 
+/// Start a binary of the version before.
+pub(crate) fn start_before(
+    cluster: &Cluster,
+    pki: &Pki,
+    part: &Part,
+    host: &Host,
+) -> Result<Instance> {
+    let program = tools::before()?.join(part.program());
+    launch(cluster, pki, part, host, &program, &[], &[])
+}
+
 /// Start a binary of ours as if its host had been up for this long, by a time namespace of its own.
 pub(crate) fn start_at_boot(
     cluster: &Cluster,
@@ -195,19 +206,22 @@ fn launch(
         "--namespace".to_owned(),
         NAMESPACE.to_owned(),
     ]);
-    all.extend(match part {
-        Part::Controller | Part::OtherController => ["--replica".to_owned(), part.name()],
-        Part::Speaker(node) => ["--node-name".to_owned(), node.clone()],
-    });
+    match part {
+        // What a pod's variables say, which an older program does not look for.
+        Part::Controller | Part::OtherController => {}
+        Part::Speaker(node) => all.extend(["--node-name".to_owned(), node.clone()]),
+    }
     all.extend_from_slice(arguments);
+    let name = part.name();
+    let environment = [("POD_NAME", name.as_str())];
     let process = Start {
         run: host.owner(),
         host: host.name(),
-        name: &part.name(),
+        name: &name,
         stage: Stage::Guest,
         program,
         arguments: &all,
-        environment: &[],
+        environment: &environment,
         surroundings: Surroundings::Own,
     }
     .spawn()?;
@@ -215,6 +229,28 @@ fn launch(
         process,
         arguments: arguments.to_vec(),
     })
+}
+
+/// Run `seamark-controller uninstall` to its end on the controller's host, with the rights that ship
+/// for it, and return what it says.
+pub(crate) fn uninstall(
+    cluster: &Cluster,
+    pki: &Pki,
+    host: &Host,
+    arguments: &[&str],
+) -> Result<String> {
+    let token = token(cluster, "seamark-uninstall", None)?;
+    let kubeconfig = pki.kubeconfig_with_token("seamark-uninstall", &token)?;
+    let program = tools::ours("seamark-controller")?
+        .to_string_lossy()
+        .into_owned();
+    let mut command = vec![program.as_str(), "uninstall", "--kubeconfig", &kubeconfig];
+    command.extend(["--namespace", NAMESPACE]);
+    command.extend(arguments);
+    let output = host.output(&command)?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(output.status.success(), "{said}");
+    Ok(said)
 }
 
 /// A page of its admin server: `/readyz`, `/healthz`, `/metrics`.
@@ -230,29 +266,28 @@ pub(crate) fn admin(host: &Host, path: &str) -> Result<String> {
 /// A kubeconfig with a fresh token for the part's service account, bound to its pod.
 pub(crate) fn credentials(cluster: &Cluster, pki: &Pki, part: &Part) -> Result<String> {
     let pod = put_pod(cluster, part)?;
+    let bound = json!({
+        "kind": "Pod",
+        "apiVersion": "v1",
+        "name": pod.metadata.name,
+        "uid": pod.metadata.uid,
+    });
+    let token = token(cluster, part.program(), Some(&bound))?;
+    pki.kubeconfig_with_token(&part.name(), &token)
+}
+
+/// A token of a service account, bound to an object where one is given.
+fn token(cluster: &Cluster, account: &str, bound: Option<&Value>) -> Result<String> {
     let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client(), NAMESPACE);
     let request: TokenRequest = serde_json::from_value(json!({
         "metadata": {},
-        "spec": {
-            "audiences": [],
-            "expirationSeconds": 7200,
-            "boundObjectRef": {
-                "kind": "Pod",
-                "apiVersion": "v1",
-                "name": pod.metadata.name,
-                "uid": pod.metadata.uid,
-            },
-        },
+        "spec": { "audiences": [], "expirationSeconds": 7200, "boundObjectRef": bound },
     }))?;
-    let account = part.program();
     let answer = cluster
         .block_on(accounts.create_token_request(account, &PostParams::default(), &request))
         .with_context(|| format!("asking for a token of {NAMESPACE}/{account}"))?;
-    let token = answer
-        .status
-        .context("the token request has no status")?
-        .token;
-    pki.kubeconfig_with_token(&part.name(), &token)
+    let status = answer.status.context("the token request has no status")?;
+    Ok(status.token)
 }
 
 /// The part's Pod object, made if it is not there.

@@ -8,6 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use socket2::SockRef;
+
+/// Of thousands of datagrams; the kernel gives as much of it as it is allowed to.
+const BUFFER: usize = 4 << 20;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -23,6 +27,8 @@ fn main() -> Result<()> {
     // Bound to `::` both families arrive, IPv4 ones as mapped addresses.
     let at = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     let udp = UdpSocket::bind(at)?;
+    // What waits here while the machine is busy is late, not lost.
+    SockRef::from(&udp).set_recv_buffer_size(BUFFER)?;
     let tcp = TcpListener::bind(at)?;
     let echo_name = name.clone();
     thread::spawn(move || echo(&udp, &echo_name));

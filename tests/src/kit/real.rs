@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;
 use release::image::Image;
@@ -114,6 +115,8 @@ impl Lab {
                     "image": SANDBOX,
                     "imagePullPolicy": "Never",
                     "args": [name, address::POD_PORT.to_string()],
+                    // Without it kubelet lets everything else go first on a busy machine.
+                    "resources": { "requests": { "cpu": "250m" } },
                     "readinessProbe": {
                         "httpGet": { "path": "/", "port": address::POD_PORT },
                         "periodSeconds": 1,
@@ -125,6 +128,32 @@ impl Lab {
         let ready = format!("pod/{name}");
         self.kubectl(&["wait", "--for=condition=Ready", &ready, "--timeout=60s"])
             .map(drop)
+    }
+
+    /// Send a signal to the program of a pod, and return its process number. It is known by the name
+    /// of its pod among its variables.
+    pub fn signal_pod(&self, pod: &str, signal: &str) -> Result<u32> {
+        let mark = format!("POD_NAME={pod}");
+        for entry in std::fs::read_dir("/proc")? {
+            let name = entry?.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            let variables = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            if variables
+                .split(|octet| *octet == 0)
+                .any(|one| one == mark.as_bytes())
+            {
+                self.signal(pid, signal)?;
+                return Ok(pid);
+            }
+        }
+        bail!("no process is that of pod {pod}")
+    }
+
+    /// Send a signal to a process of a container.
+    pub fn signal(&self, pid: u32, signal: &str) -> Result<()> {
+        shell::run(&["kill", "-s", signal, &pid.to_string()]).map(drop)
     }
 
     fn kubelet(&mut self, node: &str) -> Result<&mut RealNode> {
@@ -148,21 +177,37 @@ impl Lab {
         for program in &PROGRAMS {
             images.push(self.pack(program, &source)?);
         }
-        for number in 1..=self.topology.nodes {
-            let node = RealNode::start(&self.run, &self.pki, number, &images)?;
-            self.kubelets.insert(format!("n{number}"), node);
+        let (run, pki, images) = (&self.run, &self.pki, &images);
+        let nodes: Vec<Result<RealNode>> = thread::scope(|scope| {
+            let numbers = 1..=self.topology.nodes;
+            let starts = numbers
+                .map(|number| scope.spawn(move || RealNode::start(run, pki, number, images)));
+            let starts: Vec<_> = starts.collect();
+            let ended = starts.into_iter().map(thread::ScopedJoinHandle::join);
+            ended
+                .map(|node| node.map_err(|_| anyhow!("starting a node panicked"))?)
+                .collect()
+        });
+        for node in nodes {
+            let node = node?;
+            self.kubelets.insert(node.name().to_owned(), node);
         }
-        for node in self.topology.node_names() {
-            self.wait_node_ready(&node, true)?;
+        for (name, node) in &self.kubelets {
+            self.ready_with(name, true, || node.expect_running())?;
         }
         Ok(())
     }
 
     /// Wait until a Node is Ready, or is not.
     pub fn wait_node_ready(&self, node: &str, ready: bool) -> Result<()> {
+        self.ready_with(node, ready, || Ok(()))
+    }
+
+    fn ready_with(&self, node: &str, ready: bool, also: impl Fn() -> Result<()>) -> Result<()> {
         let api: Api<Node> = Api::all(self.client());
         let wanted = if ready { "True" } else { "Unknown" };
         eventually(READY_TIME, &format!("{node} has Ready {wanted}"), || {
+            also()?;
             let found = self.block_on(api.get(node))?;
             let status = found.status.unwrap_or_default();
             let conditions = status.conditions.unwrap_or_default();

@@ -3,13 +3,16 @@
 //!
 //! Words on the command line, or in `BENCH`, pick the groups that measure a figure with such a name.
 
+mod api;
 mod bfd;
 mod bgp;
 mod burst;
+mod chart;
 mod cores;
 mod floor;
 mod footprint;
 mod latency;
+mod replicas;
 mod replies;
 mod report;
 mod restart;
@@ -100,6 +103,14 @@ const GROUPS: &[Group] = &[
         bfd::restart::BIRD,
         Measure::Lab(Topology::default, bfd::restart::with_bird),
     ),
+    Group::new(chart::IMAGES, Measure::Alone(chart::images)),
+    Group::new(chart::LIFE, Measure::Lab(Topology::real, chart::life)),
+    Group::new(chart::UPGRADE, Measure::Lab(Topology::real, chart::upgrade)),
+    Group::new(
+        replicas::FIGURES,
+        Measure::Lab(Topology::default, replicas::measure),
+    ),
+    Group::new(api::FIGURES, Measure::Lab(api::lab, api::measure)),
 ];
 
 fn main() -> Result<ExitCode> {

@@ -5,7 +5,7 @@ use std::env;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use lab::audit::{self, Write};
+use lab::audit::{self, Request};
 use lab::eventually::throughout;
 use lab::steps::{note, step};
 use lab::{Lab, Topology, eventually};
@@ -131,12 +131,12 @@ pub(crate) fn await_quiet(lab: &Lab, span: Duration) -> Result<()> {
 }
 
 /// The writes after so many.
-pub(crate) fn since(lab: &Lab, before: usize) -> Result<Vec<Write>> {
+pub(crate) fn since(lab: &Lab, before: usize) -> Result<Vec<Request>> {
     Ok(audit::writes(lab)?.split_off(before))
 }
 
 /// How often what was written.
-pub(crate) fn tally(writes: &[Write]) -> String {
+pub(crate) fn tally(writes: &[Request]) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for write in writes {
         let what = format!("{} {} {}", write.verb, write.resource, write.code);
@@ -150,7 +150,7 @@ pub(crate) fn tally(writes: &[Write]) -> String {
 }
 
 /// A write to the Service, its status, or its ledger entries.
-fn is_for_service(write: &Write) -> bool {
+fn is_for_service(write: &Request) -> bool {
     ["services", "services/status", "ipallocations"].contains(&write.resource.as_str())
 }
 

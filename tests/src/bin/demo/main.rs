@@ -2,6 +2,7 @@
 //! reach their pods by it, on the segment and through a router that speaks BGP, also when a node dies
 //! or the speakers restart.
 
+mod chart;
 mod failures;
 mod routers;
 mod screen;
@@ -19,6 +20,9 @@ const SOON: Duration = Duration::from_secs(10);
 
 fn main() -> Result<()> {
     lab::enter()?;
+    if is_set("CHART") {
+        return by_the_chart();
+    }
     say("Seamark: addresses for Services of type LoadBalancer, without a cloud.\n")?;
     let mut lab = Lab::up(&Topology::default())?;
     lab.start_pod("local-1", "n1", &[("app", "web-local")])?;
@@ -37,7 +41,7 @@ fn main() -> Result<()> {
             return Err(error);
         }
     };
-    if std::env::var_os("KEEP").is_some_and(|keep| !keep.is_empty()) {
+    if is_set("KEEP") {
         say(&format!(
             "\nThe lab stays up. Use it like this, and end it with `make down`:\n  {} get svc\n",
             lab.kubectl_line()
@@ -47,4 +51,31 @@ fn main() -> Result<()> {
         return lab.leak();
     }
     Ok(())
+}
+
+/// The same as people install it: nodes with kubelet, Helm, and the chart.
+fn by_the_chart() -> Result<()> {
+    say("Seamark, by its chart, on nodes with containerd and kubelet.\n")?;
+    let mut lab = Lab::up(&Topology::real())?;
+    let router = match chart::tell(&lab) {
+        Ok(router) => router,
+        Err(error) => {
+            say(&lab.explain())?;
+            return Err(error);
+        }
+    };
+    if is_set("KEEP") {
+        say(&format!(
+            "\nThe lab stays up. Use it like this, and end it with `make down`:\n  {} get svc\n",
+            lab.kubectl_line()
+        ))?;
+        std::mem::forget(router);
+        return lab.leak();
+    }
+    drop(router);
+    chart::take_off(&mut lab)
+}
+
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }

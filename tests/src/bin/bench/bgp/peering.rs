@@ -54,6 +54,11 @@ pub(crate) fn start_alone(lab: &mut Lab) -> Result<()> {
     start_with(lab, POOL)
 }
 
+/// The pool, where Seamark runs already.
+pub(crate) fn pool(lab: &Lab) -> Result<()> {
+    lab.apply(POOL)
+}
+
 /// Have all routers of the lab for peers, with these fields besides.
 pub(crate) fn peer(lab: &Lab, fields: &Value) -> Result<()> {
     for number in 1..=lab.topology().routers {
