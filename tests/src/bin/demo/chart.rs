@@ -56,7 +56,8 @@ pub(crate) fn tell(lab: &Lab) -> Result<Frr> {
     say(&format!("({:.1} s)\n\n", begun.elapsed().as_secs_f64()))?;
     show(lab, &["-n", NAMESPACE, "get", "pods", "-o", "wide"])?;
     show(lab, &["get", "crds"])?;
-    show(lab, &["get", "seamark"])?;
+    show(lab, &["get", "speakerstatuses"])?;
+    show(lab, &["get", "ipaddresspools"])?;
 
     title("The Service has its EXTERNAL-IPs, and a client on the segment is served")?;
     let vips = eventually(SOON, "web has its addresses", || addresses(lab, "web"))?;
@@ -65,7 +66,7 @@ pub(crate) fn tell(lab: &Lab) -> Result<Frr> {
         let reply = eventually(SOON, "the client is served", || {
             http::get(&lab.client_host(), *vip, 80, Duration::from_secs(1))
         })?;
-        say(&format!("http://{} says: {reply}", bracketed(*vip)))?;
+        say(&format!("http://{} says: {reply}\n", bracketed(*vip)))?;
     }
 
     title("A router that speaks BGP, and a Service with addresses that are on no segment")?;
@@ -95,7 +96,7 @@ pub(crate) fn tell(lab: &Lab) -> Result<Frr> {
             http::get_from(&lab.client_host(), from, *vip, 80, Duration::from_secs(1))
         })?;
         say(&format!(
-            "http://{} says to {from}: {reply}",
+            "http://{} says to {from}: {reply}\n",
             bracketed(*vip)
         ))?;
     }
