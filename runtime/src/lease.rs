@@ -6,7 +6,7 @@
 //!   deadline ──────────────▶ └───────────┘ ─▶ Tenure (watch): until when we lead
 //! ```
 //!
-//! [`Candidate`] decides, this is its driver. What only who leads may write goes through a client
+//! `Candidate` decides, this is its driver. What only who leads may write goes through a client
 //! that is [`fence`]d by the [`Tenure`]: a process that was stopped for a while finds that its time
 //! has passed before it has heard of anything.
 
