@@ -41,6 +41,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::bfd::{Statuses, Wishes};
 use crate::due::due;
@@ -152,6 +153,9 @@ pub struct Channels {
     pub statuses: watch::Receiver<Statuses>,
     /// Ends every session in order, once it says how; and as for a restart if nobody is left to say.
     pub ending: watch::Receiver<Option<Ending>>,
+    /// When there is nothing left to wait for either: what has to come after the sessions may take
+    /// longer.
+    pub shutdown: CancellationToken,
 }
 
 /// Who we are: what OPEN says unless a peer's settings say something else.
@@ -170,7 +174,7 @@ impl Settings {
     }
 }
 
-/// Runs until shutdown, and until every session is closed.
+/// Runs until shutdown, and until every session is closed, which may be long before.
 pub async fn run(settings: Settings, channels: Channels, metrics: Metrics) {
     let Channels {
         peers,
@@ -179,6 +183,7 @@ pub async fn run(settings: Settings, channels: Channels, metrics: Metrics) {
         wishes,
         statuses,
         ending,
+        shutdown,
     } = channels;
     let mut driver = Driver {
         listeners: Listeners::new(settings.port),
@@ -202,6 +207,7 @@ pub async fn run(settings: Settings, channels: Channels, metrics: Metrics) {
     while let Some(ended) = driver.tasks.join_next_with_id().await {
         driver.ended(&ended);
     }
+    shutdown.cancelled().await;
 }
 
 struct Driver {

@@ -174,6 +174,7 @@ async fn serve(args: &Args) -> Result<ExitCode, RunError> {
         wishes,
         statuses,
         ending,
+        shutdown: shutdown.clone(),
     };
     let here = bgp::Settings::of(&node, args.bgp_port);
     tasks.spawn("bgp", bgp::run(here, channels, metrics.bgp));

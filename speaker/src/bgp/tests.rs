@@ -119,6 +119,37 @@ fn a_bgp_peer_that_is_made_again_keeps_its_session() {
     assert!(Transport::of(&before).unwrap() == Transport::of(&after).unwrap());
 }
 
+#[tokio::test(start_paused = true)]
+async fn that_all_sessions_are_closed_ends_nothing_before_shutdown() {
+    let (_wants, peers) = watch::channel(Peers::default());
+    let (end, ending) = watch::channel(None);
+    let shutdown = CancellationToken::new();
+    let channels = Channels {
+        peers,
+        sessions: watch::Sender::default(),
+        changes: watch::Sender::default(),
+        wishes: watch::Sender::default(),
+        statuses: watch::channel(Statuses::new()).1,
+        ending,
+        shutdown: shutdown.clone(),
+    };
+    let settings = Settings {
+        node: NodeName::new("n1"),
+        port: 0,
+    };
+    let metrics = Metrics::register(&mut Registry::default());
+    let mut driver = std::pin::pin!(run(settings, channels, metrics));
+    end.send_replace(Some(Ending::Restarting));
+    let minute = Duration::from_secs(60);
+    let early = tokio::time::timeout(minute, &mut driver).await;
+    assert!(
+        early.is_err(),
+        "what is still to be done would find the process at its end"
+    );
+    shutdown.cancel();
+    driver.await;
+}
+
 #[tokio::test]
 async fn what_is_told_of_a_session_goes_with_its_peer() {
     let name = PeerName::new("tor-1");
@@ -133,6 +164,7 @@ async fn what_is_told_of_a_session_goes_with_its_peer() {
         wishes: watch::Sender::default(),
         statuses: watch::channel(Statuses::new()).1,
         ending,
+        shutdown: CancellationToken::new(),
     };
     let settings = Settings {
         node: NodeName::new("n1"),

@@ -43,6 +43,7 @@ impl Rig {
             wishes: watch::Sender::default(),
             statuses: watch::channel(Statuses::new()).1,
             ending,
+            shutdown: CancellationToken::new(),
         };
         let settings = Settings {
             node: NodeName::new("n1"),

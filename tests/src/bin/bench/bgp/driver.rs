@@ -18,6 +18,7 @@ use speaker::bfd::{Statuses, Wishes};
 use speaker::bgp::{Changes, Channels, Desired, Metrics, Peers, Secret, Sessions, Settings};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) const ROUTES: u32 = 100_000;
 pub(crate) const OUR_AS: u32 = 64513;
@@ -27,6 +28,7 @@ pub(crate) const ROUTER_AS: u32 = 64512;
 pub(crate) struct Driver {
     peers: watch::Sender<Peers>,
     ending: watch::Sender<Option<Ending>>,
+    shutdown: CancellationToken,
     thread: Option<JoinHandle<Result<()>>>,
 }
 
@@ -38,6 +40,7 @@ impl Driver {
             desired(routes)?,
         )])));
         let (end, ending) = watch::channel(None);
+        let shutdown = CancellationToken::new();
         let channels = Channels {
             peers: asked,
             sessions: watch::channel(Sessions::new()).0,
@@ -45,6 +48,7 @@ impl Driver {
             wishes: watch::channel(Wishes::new()).0,
             statuses: watch::channel(Statuses::new()).1,
             ending,
+            shutdown: shutdown.clone(),
         };
         let settings = Settings {
             node: NodeName::new("n1"),
@@ -64,6 +68,7 @@ impl Driver {
         Ok(Self {
             peers,
             ending: end,
+            shutdown,
             thread: Some(thread),
         })
     }
@@ -89,6 +94,7 @@ impl Drop for Driver {
     fn drop(&mut self) {
         let ending = Ending::Leaving(Departure::Uninstalled);
         self.ending.send_replace(Some(ending));
+        self.shutdown.cancel();
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
         }
