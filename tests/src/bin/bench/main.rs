@@ -84,6 +84,10 @@ const GROUPS: &[Group] = &[
         Measure::Lab(Topology::default, bfd::detect::measure),
     ),
     Group::new(
+        bfd::detect::BIRD,
+        Measure::Lab(Topology::default, bfd::detect::with_bird),
+    ),
+    Group::new(
         bfd::load::CPU,
         Measure::Lab(bfd::load::three_routers, bfd::load::cpu),
     ),
