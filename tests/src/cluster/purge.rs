@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Event, Namespace, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
@@ -27,7 +28,8 @@ const KEPT_NAMESPACES: [&str; 5] = [
 
 impl Cluster {
     /// Delete all Services but the API server's own, hand-made EndpointSlices, all objects of our
-    /// kinds, Secrets beside our processes, Events, and namespaces that were not there at the start.
+    /// kinds, Secrets and Leases beside our processes, Events, and namespaces that were not there at
+    /// the start.
     pub(crate) fn purge(&self) -> Result<()> {
         let services: Api<Service> = Api::all(self.client());
         for service in self.all(&services)? {
@@ -57,6 +59,11 @@ impl Cluster {
         let secrets: Api<Secret> = Api::namespaced(self.client(), NAMESPACE);
         for secret in self.all(&secrets)? {
             self.remove(&secrets, &secret)?;
+        }
+        // Whoever held it was killed, and another would wait for it to run out.
+        let leases: Api<Lease> = Api::namespaced(self.client(), NAMESPACE);
+        for lease in self.all(&leases)? {
+            self.remove(&leases, &lease)?;
         }
         let events: Api<Event> = Api::namespaced(self.client(), "default");
         self.block_on(events.delete_collection(&DeleteParams::default(), &ListParams::default()))?;
