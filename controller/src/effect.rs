@@ -171,8 +171,8 @@ pub(crate) enum Outcome {
         /// What came of it.
         result: Result<ReleaseVerdict, WriteFailure>,
     },
-    /// Of [`Effect::Leave`]; the Service, if it is still ours.
-    Left(ServiceKey, Uid, Result<Option<Box<Service>>, WriteFailure>),
+    /// Of [`Effect::Leave`].
+    Left(ServiceKey, Uid, Result<(), WriteFailure>),
     /// Of [`Effect::LookUpKind`]; `None` if the API server did not answer.
     KindLookedUp(ConfigKind, Option<bool>),
     /// Of a write of SpeakerConfig, its status, the speakers' Secret, or the status of an object of
@@ -202,7 +202,7 @@ pub(crate) enum ReleaseVerdict {
     /// The entry is gone.
     Gone,
     /// Its Service is still there and still ours: nothing was written.
-    StillHeld(Box<Service>),
+    StillHeld,
 }
 
 /// How far [`Effect::Settle`] came.

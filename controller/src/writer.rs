@@ -109,7 +109,7 @@ impl Writer {
             },
             Effect::Leave(key, uid) => {
                 let result = self.leave(&key, &uid).await;
-                Outcome::Left(key, uid, result)
+                Outcome::Left(key, uid, result.map(drop))
             }
             Effect::LookUpKind(kind) => Outcome::KindLookedUp(kind, self.look_up(kind).await),
             Effect::WriteSpeakerConfig {
@@ -358,35 +358,31 @@ impl Writer {
     /// or is no longer ours.
     async fn release(&self, release: Release) -> Result<ReleaseVerdict, WriteFailure> {
         if let Some((key, uid)) = &release.holder
-            && let Some(service) = self.leave(key, uid).await?
+            && self.leave(key, uid).await?
         {
-            return Ok(ReleaseVerdict::StillHeld(service));
+            return Ok(ReleaseVerdict::StillHeld);
         }
         self.give_back(&release.entry).await?;
         Ok(ReleaseVerdict::Gone)
     }
 
     /// Asks what became of a Service, and takes our condition from one that is no longer ours.
-    /// Returns it if it still is.
-    async fn leave(
-        &self,
-        key: &ServiceKey,
-        uid: &Uid,
-    ) -> Result<Option<Box<Service>>, WriteFailure> {
+    /// Returns whether it still is.
+    async fn leave(&self, key: &ServiceKey, uid: &Uid) -> Result<bool, WriteFailure> {
         loop {
             let answer = self.services(key).get_opt(&key.name).await;
             let found = answer.map_err(|error| failure_of(&error))?;
             let same = found.filter(|s| s.metadata.uid.as_deref() == Some(uid.as_str()));
             let Some(service) = same else {
-                return Ok(None);
+                return Ok(false);
             };
             if ServiceView::of(&service, &self.reading).is_some() {
-                return Ok(Some(Box::new(service)));
+                return Ok(true);
             }
             match self.clear_status(key, &service).await {
                 // Changed since it was read, perhaps by the release of its other address.
                 Err(WriteFailure::Conflict) => {}
-                result => return result.map(|()| None),
+                result => return result.map(|()| false),
             }
         }
     }

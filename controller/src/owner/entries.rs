@@ -141,8 +141,9 @@ impl Owner {
                 info!(vip = %address, "address released");
                 self.entry_ended(address, entry);
             }
-            Ok(ReleaseVerdict::StillHeld(service)) => {
-                self.apply_service(&service);
+            // The watch will tell of it, unless it goes before: asked again until either is known.
+            Ok(ReleaseVerdict::StillHeld) => {
+                self.set_timer(now + super::backoff(1), Timer::Entry(address));
             }
             Err(failure) => {
                 warn!(vip = %address, error = %failure, "address not released yet; trying again");

@@ -62,9 +62,18 @@ impl Owner {
         }
     }
 
+    /// Takes a state of a Service from the answer to a write. The watch alone adds Services: it may
+    /// have told already that this one is gone, and says nothing more of it then.
+    pub(super) fn update_service(&mut self, service: &Service) {
+        let uid = service.metadata.uid.as_ref();
+        if uid.is_some_and(|uid| self.lives(&Uid::new(uid.clone()))) {
+            self.apply_service(service);
+        }
+    }
+
     /// Takes a state of a Service; an older one than is known changes nothing. Returns its uid if
     /// it is ours.
-    pub(super) fn apply_service(&mut self, service: &Service) -> Option<Uid> {
+    fn apply_service(&mut self, service: &Service) -> Option<Uid> {
         let Some(view) = ServiceView::of(service, &self.reading) else {
             let uid = Uid::new(service.metadata.uid.clone()?);
             self.remove_service(&uid);
@@ -120,14 +129,11 @@ impl Owner {
         &mut self,
         key: ServiceKey,
         uid: Uid,
-        result: Result<Option<Box<Service>>, WriteFailure>,
+        result: Result<(), WriteFailure>,
         now: Timestamp,
     ) {
         match result {
-            Ok(None) | Err(WriteFailure::NotFound) => {}
-            Ok(Some(service)) => {
-                self.apply_service(&service);
-            }
+            Ok(()) | Err(WriteFailure::NotFound) => {}
             Err(failure) => {
                 warn!(service = %key, error = %failure, "condition not taken back yet; trying again");
                 self.set_timer(now + super::backoff(1), Timer::Leave(key, uid));

@@ -296,7 +296,7 @@ impl Owner {
             self.entry_ended(entry.allocation.address, &entry.uid);
         }
         if let Some(service) = &settled.service {
-            self.apply_service(service);
+            self.update_service(service);
         }
         let Some(tracked) = self.services.get_mut(&uid) else {
             // Gone meanwhile: what was claimed for it goes back.

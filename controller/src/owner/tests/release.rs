@@ -69,10 +69,48 @@ fn the_oldest_gets_it_also_while_a_write_of_its_own_is_under_way() {
 fn a_service_that_is_still_there_keeps_its_address() {
     let mut world = two_waiting();
     let holder = world.put_service("holder", 1, &json!({}));
-    world.tell_service(WatchEvent::Deleted(holder));
+    world.tell_service(WatchEvent::Deleted(holder.clone()));
+    let release = world.one_release();
+    let outcome = world.carry_out(Effect::Release(Box::new(release)));
+    world.tell(Event::Done(outcome));
+    assert_eq!(world.service_effects(), []);
+    world.tell_service(WatchEvent::Applied(holder));
     world.converge();
     assert_eq!(world.holder("10.0.0.1").as_deref(), Some("holder"));
     assert!(world.shown("z-older").is_empty());
+}
+
+#[test]
+fn a_service_that_was_still_there_is_asked_after_again_until_the_watch_tells_of_it() {
+    let mut world = two_waiting();
+    let holder = world.put_service("holder", 1, &json!({}));
+    world.tell_service(WatchEvent::Deleted(holder));
+    let release = world.one_release();
+    let outcome = world.carry_out(Effect::Release(Box::new(release.clone())));
+    world.tell(Event::Done(outcome));
+    world.forget_service("holder");
+    assert_eq!(world.service_effects(), []);
+    world.now += SignedDuration::from_secs(1);
+    assert_eq!(world.one_release(), release);
+    let outcome = world.carry_out(Effect::Release(Box::new(release)));
+    world.tell(Event::Done(outcome));
+    world.converge();
+    assert_eq!(world.holder("10.0.0.1").as_deref(), Some("z-older"));
+}
+
+#[test]
+fn an_answer_that_is_later_than_the_watch_brings_no_service_back() {
+    let mut world = World::with_pool(&["10.0.0.1"]);
+    world.apply_service("web", 1, &json!({}));
+    let settle = world.one_settle();
+    let late = world.carry_out(Effect::Settle(Box::new(settle)));
+    world.delete_service("web");
+    world.tell(Event::Done(late));
+    world.converge();
+    assert_eq!(world.holder("10.0.0.1"), None);
+    world.apply_service("next", 2, &json!({}));
+    world.converge();
+    assert_eq!(world.shown("next"), [ip("10.0.0.1")]);
 }
 
 #[test]

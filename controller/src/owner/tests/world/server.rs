@@ -23,7 +23,7 @@ impl World {
         match effect {
             Effect::Settle(settle) => Outcome::Settled(Box::new(self.settle(*settle))),
             Effect::Release(release) => self.release(&release),
-            Effect::Leave(key, uid) => Outcome::Left(key, uid, Ok(None)),
+            Effect::Leave(key, uid) => Outcome::Left(key, uid, Ok(())),
             Effect::LookUpKind(kind) => Outcome::KindLookedUp(kind, Some(true)),
             Effect::WriteSpeakerConfig { spec, .. } => {
                 let mut config = SpeakerConfig::new(crds::SPEAKER_CONFIG_NAME, *spec);
@@ -192,7 +192,7 @@ impl World {
         let holder = release.holder.as_ref();
         let living = holder.and_then(|(key, _)| self.services.get(&key.name));
         let result = match living {
-            Some(service) => ReleaseVerdict::StillHeld(Box::new(service.clone())),
+            Some(_) => ReleaseVerdict::StillHeld,
             None => {
                 self.entries.remove(&address);
                 ReleaseVerdict::Gone
