@@ -32,6 +32,8 @@ pub(super) struct Configuration {
     secrets: Secrets,
     account: Option<Account>,
     written: Option<SpeakerConfig>,
+    /// The version with which SpeakerConfig was last deleted: an answer to an earlier write is past.
+    deleted: String,
     written_synced: bool,
     /// What was last asked of the API server, until it answers.
     asked: Option<Box<SpeakerConfigSpec>>,
@@ -65,6 +67,7 @@ impl Configuration {
             secrets: Secrets::of(namespace),
             account: None,
             written: None,
+            deleted: String::new(),
             written_synced: false,
             asked: None,
             pruned: None,
@@ -142,7 +145,8 @@ impl Configuration {
         let stale = self.written.as_ref().is_some_and(|known| {
             known.uid() == object.uid() && !newer(&version(&object), &version(known))
         });
-        if !stale {
+        let past = newer(&self.deleted, &version(&object));
+        if !stale && !past {
             self.written = Some(object);
         }
     }
@@ -222,6 +226,7 @@ impl Owner {
             WatchEvent::Deleted(object) if ours(&object) => {
                 warn!("SpeakerConfig was deleted; writing it again");
                 configuration.written = None;
+                configuration.deleted = object.resource_version().unwrap_or_default();
             }
             WatchEvent::Applied(_)
             | WatchEvent::Deleted(_)

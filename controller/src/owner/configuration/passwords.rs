@@ -23,6 +23,9 @@ use crate::service::newer;
 pub(super) struct Secrets {
     namespace: String,
     known: BTreeMap<String, PasswordSecret>,
+    /// The version with which the speakers' Secret was last deleted: an answer to an earlier write is
+    /// past.
+    deleted: String,
     /// What speakers were last given, also while their Secret is gone.
     copied: BTreeMap<PasswordKey, Password>,
     synced: bool,
@@ -35,6 +38,7 @@ impl Secrets {
         Self {
             namespace,
             known: BTreeMap::new(),
+            deleted: String::new(),
             copied: BTreeMap::new(),
             synced: false,
             unreadable: false,
@@ -54,7 +58,13 @@ impl Secrets {
                 true
             }
             WatchEvent::Applied(secret) => std::mem::take(&mut self.unreadable) | self.put(secret),
-            WatchEvent::Deleted(secret) => self.known.remove(&secret.name_any()).is_some(),
+            WatchEvent::Deleted(secret) => {
+                let name = secret.name_any();
+                if name == SPEAKER_SECRET_NAME {
+                    self.deleted = secret.resource_version().unwrap_or_default();
+                }
+                self.known.remove(&name).is_some()
+            }
             WatchEvent::Resumed => std::mem::take(&mut self.unreadable),
             WatchEvent::Failed(WatchFailure::Unreachable | WatchFailure::Unauthorized) => false,
             WatchEvent::Failed(
@@ -72,7 +82,8 @@ impl Secrets {
         let stale = known.is_some_and(|known| {
             known.uid() == secret.uid() && !newer(&version(&secret), &version(known))
         });
-        if stale {
+        let past = name == SPEAKER_SECRET_NAME && newer(&self.deleted, &version(&secret));
+        if stale || past {
             return false;
         }
         let changed = known.is_none_or(|known| known.values != secret.values);

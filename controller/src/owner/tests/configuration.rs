@@ -123,7 +123,7 @@ fn a_pool_whose_definition_is_gone_stays_in_force() {
 fn deleted_configuration_is_written_again_as_it_was() {
     let mut world = World::with_pool(&["10.0.0.1"]);
     let before = world.config().clone();
-    world.tell(Event::SpeakerConfig(WatchEvent::Deleted(before.clone())));
+    world.delete_config();
     let effects = world.effects();
     let [
         Effect::WriteSpeakerConfig {
@@ -135,6 +135,20 @@ fn deleted_configuration_is_written_again_as_it_was() {
         panic!("{effects:#?}");
     };
     assert_eq!(**spec, before.spec);
+}
+
+#[test]
+fn an_answer_that_is_later_than_the_watch_brings_no_configuration_back() {
+    let mut world = World::with_pool(&["10.0.0.1"]);
+    world.apply_pool("second", &["10.0.1.1"]);
+    let mut effects = world.effects();
+    effects.retain(|effect| matches!(effect, Effect::WriteSpeakerConfig { .. }));
+    let late = world.carry_out(effects.remove(0));
+    world.delete_config();
+    world.tell(Event::Done(late));
+    world.converge();
+    let names: Vec<_> = pools(&world).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["lan", "second"], "it is written again");
 }
 
 #[test]

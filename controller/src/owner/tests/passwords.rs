@@ -45,6 +45,19 @@ fn a_password_is_copied_and_speakers_are_told_only_its_key() {
 }
 
 #[test]
+fn an_answer_that_is_later_than_the_watch_brings_no_passwords_back() {
+    let mut world = world();
+    world.apply_secret("router", "bgp", "second");
+    let mut effects = world.effects();
+    effects.retain(|effect| matches!(effect, Effect::WriteSpeakerSecret(_)));
+    let late = world.carry_out(effects.remove(0));
+    world.delete_secret(SPEAKER_SECRET_NAME);
+    world.tell(Event::Done(late));
+    world.converge();
+    assert_eq!(world.copied(), copies(&[("peer.tor", "second")]));
+}
+
+#[test]
 fn no_password_is_ever_printed() {
     let mut world = World::with_pool(&["10.0.0.1"]);
     world.apply_secret("router", "bgp", "sesame");

@@ -179,8 +179,16 @@ impl World {
     }
 
     pub(in crate::owner) fn delete_secret(&mut self, name: &str) {
-        let secret = self.secrets.remove(name).unwrap().into();
+        let mut secret = self.secrets.remove(name).unwrap();
+        secret.metadata.resource_version = Some(self.next());
+        let secret = secret.into();
         self.tell(Event::Secret(WatchEvent::Deleted(secret)));
+    }
+
+    pub(in crate::owner) fn delete_config(&mut self) {
+        let mut config = self.config.take().unwrap();
+        config.metadata.resource_version = Some(self.next());
+        self.tell(Event::SpeakerConfig(WatchEvent::Deleted(config)));
     }
 
     pub(super) fn store_secret(&mut self, name: &str, data: BTreeMap<String, ByteString>) {
