@@ -15,11 +15,13 @@ TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 BINARIES := -p seamark-controller -p seamark-speaker -p seamark-tests \
 	--bin seamark-controller --bin seamark-speaker --bin lab-pod
 # What ships needs nothing of the machine's libraries and says nothing of the machine that built it.
+# The checkout's own path is not among the flags: cargo names its files from the top of the workspace,
+# and another path would mean compiling everything again.
 # A target must be named, as the flags are for what is built and not for the macros that build it.
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 # PROFILE=lab builds faster and runs slower.
 PROFILE ?= release
-STATIC = RUSTFLAGS='$(RUSTFLAGS) -C target-feature=+crt-static --remap-path-prefix=$(CURDIR)=seamark \
+STATIC = RUSTFLAGS='$(RUSTFLAGS) -C target-feature=+crt-static \
 	--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo' \
 	$(CARGO) build --profile $(PROFILE) --target $(HOST)
 PROGRAMS = $(TARGET)/$(HOST)/$(PROFILE)

@@ -1,10 +1,10 @@
 //! Both binaries as the person sees them who runs them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
 use anyhow::{Context, Result, ensure};
 use lab::runner::Scenario;
@@ -46,6 +46,10 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         Scenario::new(
             "a process has one connection, tells its health, logs JSON and ends in order",
             orderly,
+        ),
+        Scenario::new(
+            "neither binary names a folder of the machine that built it",
+            names_no_folder,
         ),
     ]
 }
@@ -96,6 +100,35 @@ fn flags(help: &str) -> BTreeMap<&str, String> {
         }
     }
     flags
+}
+
+/// A path in a binary makes it another one on the next machine: what is published could not be
+/// compared with what anybody builds.
+fn names_no_folder(_: &mut Lab) -> Result<()> {
+    let home = PathBuf::from(env::var_os("HOME").context("HOME is not set")?);
+    for program in PROGRAMS {
+        let binary = tools::ours(program)?;
+        let octets = fs::read(&binary)?;
+        let says = |text: &str| {
+            let mut windows = octets.windows(text.len());
+            windows.any(|window| window == text.as_bytes())
+        };
+        // Panics name a line of a crate. If these are gone, nothing is looked at below.
+        ensure!(says("cargo/registry/"), "{program} names no crate's file");
+        let built_in = binary.parent().context("a binary without a folder")?;
+        let cargo = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+        let folders = [
+            tools::root().canonicalize()?,
+            built_in.to_owned(),
+            cargo,
+            home.join(".rustup"),
+        ];
+        for folder in folders {
+            let text = folder.to_string_lossy();
+            ensure!(!says(&text), "{program} names {text}");
+        }
+    }
+    Ok(())
 }
 
 fn wrong_kubeconfig(lab: &mut Lab) -> Result<()> {
