@@ -8,6 +8,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin:/usr/sbin:/sbin
 ifeq ($(CI),true)
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/seamark/target
 CARGO := cargo --locked
+CLAIMED := $(shell tests/tools/claim.sh '$(CARGO_TARGET_DIR)')
 else
 CARGO := cargo
 endif

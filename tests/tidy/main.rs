@@ -7,6 +7,7 @@
 //! ```
 
 mod arrows;
+mod claim;
 mod guide;
 mod licence;
 mod links;

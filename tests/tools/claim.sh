@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# claim.sh FOLDER: makes cargo's target folder FOLDER, which checkouts share, safe to use in this one.
+# Cargo takes what was compiled there for fresh unless a source file is younger, whichever checkout it
+# came from. So where another checkout or another commit compiled last, all files are made younger.
+set -euo pipefail
+
+folder=$1
+cd "$(dirname "$(readlink -f "$0")")/../.."
+unset "${!GIT_@}" # A hook's variables name another repository, or none.
+commit=$(git rev-parse HEAD 2>/dev/null) || commit="unknown, $(date)"
+mine="$PWD $commit"
+record=$folder/last-checkout
+[ "$mine" = "$(cat "$record" 2>/dev/null)" ] && exit
+find . \( -path ./.git -o -name target \) -prune -o -type f -exec touch -c {} +
+mkdir -p "$folder"
+printf '%s\n' "$mine" >"$record"
