@@ -95,7 +95,9 @@ soak: ## the scenarios with random moments, with many seeds (SOAK_SEEDS)
 fuzz: ## every fuzz target for FUZZ_SECONDS (FUZZ=words picks some)
 	@tools=$$(tests/tools/setup.sh fuzz) && export PATH="$$tools:$$PATH" && \
 	for target in $$(cargo +nightly fuzz list --fuzz-dir tests/fuzz | grep -e '$(FUZZ)'); do \
-		cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+		mkdir -p target/corpus/$$target && \
+		cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target target/corpus/$$target tests/fuzz/corpus/$$target \
+			-- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 gen: ## write the generated files anew
 	@$(CARGO) run -p seamark-crds --bin crdgen -- crds/manifests
