@@ -6,8 +6,9 @@
 //!        └─ shim ─ pod (CNI bridge cni0, 10.244.1.0/24, fd00:10:244:1::/64; or the node's network)
 //! ```
 //!
-//! Both see the machine's own /sys, as cgroups are there; everything that they write goes below the
-//! run's folder and their cgroup, and is removed with the run.
+//! Both see the machine's own /sys, as cgroups are there, and share a mount namespace of the node's,
+//! as they write to some folders whatever they are told. Everything goes below the run's folder and
+//! their cgroup, and is removed with the run.
 
 mod config;
 
@@ -17,7 +18,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::host::Host;
 use crate::pki::Pki;
@@ -32,6 +33,17 @@ const START_TIME: Duration = Duration::from_secs(30);
 
 /// The namespace in which containerd keeps what kubelet asks for.
 const IMAGES: &str = "k8s.io";
+
+/// Where containerd, kubelet and network plug-ins write whatever they are told. Nodes that share these
+/// end each other's kubelet, as one removes the socket that another is about to make.
+const FIXED: [&str; 4] = [
+    "/run/containerd",
+    "/var/lib/cni",
+    "/var/lib/kubelet",
+    "/var/log/containers",
+];
+/// A socket that every kubelet makes.
+const DEVICE_PLUGINS: &str = "/var/lib/kubelet/device-plugins/kubelet.sock";
 
 /// A node with containerd and kubelet.
 #[derive(Debug)]
@@ -66,8 +78,8 @@ impl RealNode {
             host: &name,
             name: &format!("containerd-{name}"),
             stage: Stage::Guest,
-            program: "containerd".as_ref(),
-            arguments: &["--config".to_owned(), place.path("containerd.toml")],
+            program: "unshare".as_ref(),
+            arguments: &["--mount", "sh", "-c", &place.script()].map(str::to_owned),
             environment: &[],
             surroundings: Surroundings::Machine,
         }
@@ -111,7 +123,10 @@ impl RealNode {
         let place = self.place();
         let name = self.host.name();
         let [v4, v6] = address::node(self.number);
+        let program = tools::built("kubelet")?;
         let arguments = [
+            format!("--mount=/proc/{}/ns/mnt", self.containerd.pid()),
+            program.to_string_lossy().into_owned(),
             format!("--config={}", place.path("kubelet.yaml")),
             format!(
                 "--kubeconfig={}",
@@ -127,7 +142,7 @@ impl RealNode {
             host: name,
             name: &format!("kubelet-{name}"),
             stage: Stage::Guest,
-            program: &tools::built("kubelet")?,
+            program: "nsenter".as_ref(),
             arguments: &arguments,
             environment: &[],
             surroundings: Surroundings::Machine,
@@ -153,6 +168,18 @@ impl RealNode {
     /// An error, with what was said last, if one of its processes has ended.
     pub(crate) fn expect_running(&self) -> Result<()> {
         self.processes().try_for_each(Process::expect_running)
+    }
+
+    /// An error if it shares with other nodes what kubelet writes. It has to be Ready.
+    pub(crate) fn expect_apart(&self) -> Result<()> {
+        let socket = self.place().own(DEVICE_PLUGINS);
+        ensure!(
+            socket.exists(),
+            "{} has no socket at {}",
+            self.name(),
+            socket.display()
+        );
+        Ok(())
     }
 
     /// Its processes, for failure reports.
@@ -192,7 +219,27 @@ impl Place {
         for folder in ["root", "state", "kubelet", "cni", "ipam", "logs"] {
             fs::create_dir_all(self.dir.join(folder))?;
         }
+        for folder in FIXED {
+            fs::create_dir_all(self.own(folder))?;
+            // Something to mount it on.
+            fs::create_dir_all(folder)?;
+        }
         Ok(())
+    }
+
+    /// Starts containerd where the fixed folders are the node's own.
+    fn script(&self) -> String {
+        let mounts = FIXED.map(|folder| {
+            let own = self.own(folder);
+            format!("mount --bind {} {folder} && ", own.display())
+        });
+        let config = self.path("containerd.toml");
+        format!("{}exec containerd --config {config}", mounts.concat())
+    }
+
+    /// What is at a fixed path on this node.
+    fn own(&self, path: &str) -> PathBuf {
+        self.dir.join("own").join(path.trim_start_matches('/'))
     }
 
     fn file(&self, name: &str) -> PathBuf {

@@ -194,6 +194,7 @@ impl Lab {
         }
         for (name, node) in &self.kubelets {
             self.ready_with(name, true, || node.expect_running())?;
+            node.expect_apart()?;
         }
         Ok(())
     }

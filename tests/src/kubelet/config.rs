@@ -48,7 +48,6 @@ disabled_plugins = [{disabled}]
 /// A bridge for the pods of node `number`, in both families, with the addresses that hand-made pods
 /// would have.
 pub(super) fn cni(place: &Place, number: u8) -> String {
-    // Plug-ins keep what they have done in a folder of the machine's, under this name.
     let (ipam, network) = (place.path("ipam"), &place.cgroup);
     format!(
         r#"{{"cniVersion": "1.0.0", "name": "{network}", "plugins": [{{

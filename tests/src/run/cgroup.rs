@@ -76,21 +76,6 @@ pub(super) fn end(name: &str) -> Result<()> {
             remove(&folder).with_context(|| format!("removing {}", folder.display()))
         })?;
     }
-    forget_networks(name)
-}
-
-/// What network plug-ins have written down of the pods that were in it.
-fn forget_networks(name: &str) -> Result<()> {
-    let Ok(entries) = fs::read_dir("/var/lib/cni/results") else {
-        return Ok(());
-    };
-    for entry in entries {
-        let entry = entry?;
-        let prefix = format!("{name}-");
-        if entry.file_name().to_string_lossy().starts_with(&prefix) {
-            fs::remove_file(entry.path())?;
-        }
-    }
     Ok(())
 }
 

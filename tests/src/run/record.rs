@@ -213,9 +213,6 @@ pub(crate) fn end(path: &Path, fate: Fate) -> Result<()> {
     for (path, value) in &found.settings {
         fs::write(path, value).with_context(|| format!("putting {path} back"))?;
     }
-    if let Some(dir) = &found.dir {
-        unmount_below(dir)?;
-    }
     if let (Fate::Goes, Some(dir)) = (fate, &found.dir) {
         // Only ever a folder that looks like ours.
         ensure!(
@@ -284,19 +281,6 @@ fn delete_namespace(name: &str) -> Result<()> {
         .collect();
     end_processes(&inside)?;
     shell::run(&["ip", "netns", "del", name])?;
-    Ok(())
-}
-
-/// What containers had mounted, the last first.
-fn unmount_below(dir: &Path) -> Result<()> {
-    let mounts = fs::read_to_string("/proc/self/mounts")?;
-    let targets = mounts.lines().filter_map(|line| line.split(' ').nth(1));
-    let own: Vec<&str> = targets
-        .filter(|target| Path::new(target).starts_with(dir))
-        .collect();
-    for target in own.into_iter().rev() {
-        shell::run(&["umount", "--lazy", target])?;
-    }
     Ok(())
 }
 
