@@ -40,6 +40,17 @@ fn only_what_this_checkout_compiled_last_is_taken_for_fresh() -> Result<()> {
         one.is_made_younger_by_claiming(&shared)?,
         "another commit was the last"
     );
+    fs::remove_dir_all(one.0.join(".git"))?;
+    ensure!(one.is_made_younger_by_claiming(&shared)?, "it is no commit");
+    ensure!(
+        !one.is_made_younger_by_claiming(&shared)?,
+        "it was the last"
+    );
+    fs::write(one.source(), "fn changed() {}")?;
+    ensure!(
+        one.is_made_younger_by_claiming(&shared)?,
+        "it was different"
+    );
     Ok(())
 }
 

@@ -7,10 +7,14 @@ set -euo pipefail
 folder=$1
 cd "$(dirname "$(readlink -f "$0")")/../.."
 unset "${!GIT_@}" # A hook's variables name another repository, or none.
-commit=$(git rev-parse HEAD 2>/dev/null) || commit="unknown, $(date)"
-mine="$PWD $commit"
+
+files() { find . \( -path ./.git -o -name target \) -prune -o -type f "$@"; }
+contents() { files -print0 | sort -z | xargs -0 sha256sum | sha256sum; }
+
+# Without a repository, or one that git trusts, the contents stand for the commit.
+mine="$PWD $(git rev-parse HEAD 2>/dev/null || contents)"
 record=$folder/last-checkout
 [ "$mine" = "$(cat "$record" 2>/dev/null)" ] && exit
-find . \( -path ./.git -o -name target \) -prune -o -type f -exec touch -c {} +
+files -exec touch -c {} +
 mkdir -p "$folder"
 printf '%s\n' "$mine" >"$record"
