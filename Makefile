@@ -8,7 +8,9 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin:/usr/sbin:/sbin
 ifeq ($(CI),true)
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/seamark/target
 CARGO := cargo --locked
-CLAIMED := $(shell tests/tools/claim.sh '$(CARGO_TARGET_DIR)')
+ifneq ($(shell tests/tools/claim.sh '$(CARGO_TARGET_DIR)' && echo ok),ok)
+$(error what is compiled in $(CARGO_TARGET_DIR) may be of another checkout; see tests/tools/claim.sh)
+endif
 else
 CARGO := cargo
 endif
