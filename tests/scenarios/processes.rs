@@ -106,6 +106,8 @@ fn flags(help: &str) -> BTreeMap<&str, String> {
 /// compared with what anybody builds.
 fn names_no_folder(_: &mut Lab) -> Result<()> {
     let home = PathBuf::from(env::var_os("HOME").context("HOME is not set")?);
+    let cargo = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+    let everywhere = [tools::root().canonicalize()?, cargo, home.join(".rustup")];
     for program in PROGRAMS {
         let binary = tools::ours(program)?;
         let octets = fs::read(&binary)?;
@@ -116,14 +118,7 @@ fn names_no_folder(_: &mut Lab) -> Result<()> {
         // Panics name a line of a crate. If these are gone, nothing is looked at below.
         ensure!(says("cargo/registry/"), "{program} names no crate's file");
         let built_in = binary.parent().context("a binary without a folder")?;
-        let cargo = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
-        let folders = [
-            tools::root().canonicalize()?,
-            built_in.to_owned(),
-            cargo,
-            home.join(".rustup"),
-        ];
-        for folder in folders {
+        for folder in everywhere.iter().map(PathBuf::as_path).chain([built_in]) {
             let text = folder.to_string_lossy();
             ensure!(!says(&text), "{program} names {text}");
         }
