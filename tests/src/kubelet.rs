@@ -123,10 +123,7 @@ impl RealNode {
         let place = self.place();
         let name = self.host.name();
         let [v4, v6] = address::node(self.number);
-        let program = tools::built("kubelet")?;
         let arguments = [
-            format!("--mount=/proc/{}/ns/mnt", self.containerd.pid()),
-            program.to_string_lossy().into_owned(),
             format!("--config={}", place.path("kubelet.yaml")),
             format!(
                 "--kubeconfig={}",
@@ -142,10 +139,10 @@ impl RealNode {
             host: name,
             name: &format!("kubelet-{name}"),
             stage: Stage::Guest,
-            program: "nsenter".as_ref(),
+            program: &tools::built("kubelet")?,
             arguments: &arguments,
             environment: &[],
-            surroundings: Surroundings::Machine,
+            surroundings: Surroundings::MountsOf(self.containerd.pid()),
         };
         self.kubelet = Some(kubelet.spawn()?);
         Ok(())
@@ -216,7 +213,7 @@ impl Place {
     }
 
     fn make(&self) -> Result<()> {
-        for folder in ["root", "state", "kubelet", "cni", "ipam", "logs"] {
+        for folder in ["root", "state", "kubelet", "cni", "logs"] {
             fs::create_dir_all(self.dir.join(folder))?;
         }
         for folder in FIXED {

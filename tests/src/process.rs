@@ -34,6 +34,8 @@ pub(crate) enum Surroundings {
     Own,
     /// The machine's /sys, with the cgroups in it.
     Machine,
+    /// The same, with the mounts that the process of this number sees.
+    MountsOf(u32),
 }
 
 /// What to start and where.
@@ -57,7 +59,7 @@ impl Start<'_> {
         let log = self.run.dir().join(format!("{}.log", self.name));
         let file = File::options().create(true).append(true).open(&log)?;
         let namespace = self.run.namespace(self.host);
-        // Both keep the process number.
+        // All keep the process number.
         let mut command = match self.surroundings {
             Surroundings::Own => {
                 let mut command = Command::new("ip");
@@ -67,6 +69,12 @@ impl Start<'_> {
             Surroundings::Machine => {
                 let mut command = Command::new("nsenter");
                 command.arg(format!("--net=/run/netns/{namespace}"));
+                command
+            }
+            Surroundings::MountsOf(pid) => {
+                let mut command = Command::new("nsenter");
+                command.arg(format!("--net=/run/netns/{namespace}"));
+                command.arg(format!("--mount=/proc/{pid}/ns/mnt"));
                 command
             }
         };

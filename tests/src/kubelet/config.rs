@@ -48,12 +48,12 @@ disabled_plugins = [{disabled}]
 /// A bridge for the pods of node `number`, in both families, with the addresses that hand-made pods
 /// would have.
 pub(super) fn cni(place: &Place, number: u8) -> String {
-    let (ipam, network) = (place.path("ipam"), &place.cgroup);
+    let network = &place.cgroup;
     format!(
         r#"{{"cniVersion": "1.0.0", "name": "{network}", "plugins": [{{
   "type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": false, "hairpinMode": true,
   "ipam": {{
-    "type": "host-local", "dataDir": "{ipam}",
+    "type": "host-local",
     "ranges": [[{{"subnet": "10.244.{number}.0/24"}}], [{{"subnet": "fd00:10:244:{number}::/64"}}]],
     "routes": [{{"dst": "0.0.0.0/0"}}, {{"dst": "::/0"}}]
   }}
